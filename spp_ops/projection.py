@@ -1,0 +1,210 @@
+"""Projections: the rules that turn a box in image pixels into a window of feature-map cells.
+
+Every rule has one form (csrc/kernels/window.h holds the arithmetic): along each axis a corner ``x`` becomes
+
+    round_op((x * image_scale + offset) / stride) + shift
+
+where ``x`` is a 0-based pixel of the unscaled image. The low corner gives the window's first cell and the high corner
+the cell after its last; `Fit` says what becomes of windows that are empty or leave the map. The named constructors of
+`Projection` are the rules in use; docs/conventions.md derives them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from numbers import Real
+from typing import TypeAlias, TypeVar
+
+from spp_ops.receptive_field import ReceptiveField
+
+Number = TypeVar("Number")
+Pair: TypeAlias = Number | tuple[Number, Number]  # one number for both axes, or (x, y)
+
+LARGEST = 1e30  # scales, strides and offsets must survive float32
+
+
+class RoundOp(IntEnum):
+    """From a position in cells to a whole cell. ``NEAREST`` rounds halves away from zero, as C's ``round`` does."""
+
+    FLOOR = 0
+    CEIL = 1
+    NEAREST = 2
+
+
+class Fit(IntEnum):
+    """What becomes of a projected window.
+
+    ``AS_IS``: kept, also where it is empty or leaves the map. ``ONE_CELL``: the same, but an extent is at least one
+    cell. ``CLAMP_TO_MAP``: a reversed window becomes its middle cell, then its corners are clamped to the map.
+    """
+
+    AS_IS = 0
+    ONE_CELL = 1
+    CLAMP_TO_MAP = 2
+
+
+@dataclass(frozen=True)
+class CornerRule:
+    offset: float
+    round_op: RoundOp
+    shift: int
+
+
+@dataclass(frozen=True)
+class AxisRule:
+    image_scale: float
+    stride: float
+    low: CornerRule
+    high: CornerRule
+
+    def numbers(self) -> list[float]:
+        corners = [float(n) for c in (self.low, self.high) for n in (c.offset, c.round_op, c.shift)]
+        return [self.image_scale, self.stride, *corners]
+
+
+@dataclass(frozen=True, repr=False)
+class Projection:
+    """A rule from boxes in image pixels to windows of cells. Use one of the named constructors."""
+
+    x: AxisRule
+    y: AxisRule
+    fit: Fit
+    name: str = field(default="custom", compare=False)
+
+    def __repr__(self) -> str:
+        return f"Projection.{self.name}"
+
+    def numbers(self) -> list[float]:
+        """The 17 numbers that encode the rule for the kernels, in the order of ``projection_from_numbers``."""
+        return [*self.x.numbers(), *self.y.numbers(), float(self.fit)]
+
+    @staticmethod
+    def rounded(spatial_scale: Pair[float]) -> Projection:
+        """The rule of Caffe, Fast R-CNN and ``torchvision.ops.roi_pool``: cells ``round(x1 * scale)`` to
+        ``round(x2 * scale)``, both included.
+
+        Bins are laid over the unclipped window, whose extents are at least one cell, and then clipped to the map; a bin
+        outside the map gives 0.
+
+        Args:
+            spatial_scale: cells per image pixel, 1 / stride; one number or (x, y).
+        """
+        scales = _pair("spatial_scale", spatial_scale, positive=True)
+        axes = [
+            AxisRule(scale, 1.0, CornerRule(0.0, RoundOp.NEAREST, 0), CornerRule(0.0, RoundOp.NEAREST, 1))
+            for scale in scales
+        ]
+        return Projection(*axes, Fit.ONE_CELL, f"rounded({_text(scales)})")
+
+    @staticmethod
+    def cells() -> Projection:
+        """Boxes already are half-open windows of cells: ``x1 <= x < x2``; numbers between cells go to the nearest.
+
+        A window may be empty or leave the map: bins are laid first and clipped then, and an empty bin gives 0.
+        """
+        corner = CornerRule(0.0, RoundOp.NEAREST, 0)
+        axis = AxisRule(1.0, 1.0, corner, corner)
+        return Projection(axis, axis, Fit.AS_IS, "cells()")
+
+    @staticmethod
+    def receptive_field(
+        receptive_field: ReceptiveField, image_scale: Pair[float] = 1.0, inset: float = 6.5
+    ) -> Projection:
+        """The SPP-net authors' rule: the cells whose receptive-field centres are nearest the corners of the box, after
+        it was shrunk by `inset` pixels on each side.
+
+        Windows are clamped to the map and never empty: a reversed one becomes its middle cell.
+
+        Args:
+            receptive_field: stride and centre of the layers below the map, from `spp_ops.receptive_field`.
+            image_scale: size of the network's input over the size of the image the boxes are in; one number or (x, y).
+            inset: pixels of the network's input.
+        """
+        if not isinstance(receptive_field, ReceptiveField):
+            raise TypeError(f"receptive_field: expected a ReceptiveField, got {type(receptive_field).__name__}")
+        scales = _pair("image_scale", image_scale, positive=True)
+        strides = _pair("receptive_field.stride", receptive_field.stride, positive=True)
+        centers = _pair("receptive_field.center", receptive_field.center)
+        inset = _number("inset", inset)
+        axes = [
+            AxisRule(
+                scale,
+                stride,
+                CornerRule(inset + stride / 2 - center, RoundOp.FLOOR, 0),
+                CornerRule(-inset - stride / 2 - center, RoundOp.CEIL, 1),
+            )
+            for scale, stride, center in zip(scales, strides, centers, strict=True)
+        ]
+        name = f"receptive_field({receptive_field!r}, image_scale={_text(scales)}, inset={inset:g})"
+        return Projection(*axes, Fit.CLAMP_TO_MAP, name)
+
+    @staticmethod
+    def floor_ceil(stride: Pair[float], image_scale: Pair[float] = 1.0) -> Projection:
+        """The rule of the paper's journal version: cells ``floor(x / S) + 1`` to ``ceil(x / S) - 1``, both included,
+        with pixels and cells counted from 1.
+
+        Windows are clamped to the map and never empty: a reversed one becomes its middle cell.
+
+        Args:
+            stride: pixels of the network's input from cell to cell; one number or (x, y).
+            image_scale: size of the network's input over the size of the image the boxes are in; one number or (x, y).
+        """
+        strides = _pair("stride", stride, positive=True)
+        scales = _pair("image_scale", image_scale, positive=True)
+        axes = [
+            AxisRule(scale, step, CornerRule(1.0, RoundOp.FLOOR, 0), CornerRule(1.0, RoundOp.CEIL, -1))
+            for scale, step in zip(scales, strides, strict=True)
+        ]
+        return Projection(*axes, Fit.CLAMP_TO_MAP, f"floor_ceil({_text(strides)}, image_scale={_text(scales)})")
+
+
+Projections: TypeAlias = float | Projection | Sequence[float | Projection]
+
+
+def as_projections(projection: Projections, maps: int) -> list[Projection]:
+    """One `Projection` for each of `maps` feature maps; a number is a ``spatial_scale``, a single one serves all maps.
+
+    Raises:
+        TypeError, ValueError: naming ``projection`` and what was expected.
+    """
+    if not isinstance(projection, Sequence) or isinstance(projection, str):
+        return [_as_projection("projection", projection)] * maps
+    if len(projection) != maps:
+        raise ValueError(f"projection: expected one per feature map ({maps}), got {len(projection)}")
+    return [_as_projection(f"projection[{i}]", each) for i, each in enumerate(projection)]
+
+
+def _as_projection(argument: str, value: object) -> Projection:
+    if isinstance(value, Projection):
+        return value
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{argument}: expected a number or a Projection, got {type(value).__name__}")
+    return Projection.rounded(_number(argument, value, positive=True))
+
+
+def _pair(argument: str, value: object, *, positive: bool = False) -> tuple[float, float]:
+    """(x, y) of one number for both axes or of a pair."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) != 2:
+            raise ValueError(f"{argument}: expected one number or a pair (x, y), got {len(value)} numbers")
+        return _number(f"{argument}[0]", value[0], positive=positive), _number(
+            f"{argument}[1]", value[1], positive=positive
+        )
+    number = _number(argument, value, positive=positive)
+    return number, number
+
+
+def _number(argument: str, value: object, *, positive: bool = False) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{argument}: expected a number, got {type(value).__name__}")
+    number = float(value)
+    if not math.isfinite(number) or abs(number) > LARGEST or (positive and number < 1 / LARGEST):
+        raise ValueError(f"{argument}: expected a finite{' positive' if positive else ''} number, got {value}")
+    return number
+
+
+def _text(pair: tuple[float, float]) -> str:
+    return f"{pair[0]:g}" if pair[0] == pair[1] else f"({pair[0]:g}, {pair[1]:g})"
