@@ -93,11 +93,11 @@ class Projection:
             spatial_scale: cells per image pixel, 1 / stride; one number or (x, y).
         """
         scales = _pair("spatial_scale", spatial_scale, positive=True)
-        axes = [
+        x, y = [
             AxisRule(scale, 1.0, CornerRule(0.0, RoundOp.NEAREST, 0), CornerRule(0.0, RoundOp.NEAREST, 1))
             for scale in scales
         ]
-        return Projection(*axes, Fit.ONE_CELL, f"rounded({_text(scales)})")
+        return Projection(x, y, Fit.ONE_CELL, f"rounded({_text(scales)})")
 
     @staticmethod
     def cells() -> Projection:
@@ -129,7 +129,7 @@ class Projection:
         strides = _pair("receptive_field.stride", receptive_field.stride, positive=True)
         centers = _pair("receptive_field.center", receptive_field.center)
         inset = _number("inset", inset)
-        axes = [
+        x, y = [
             AxisRule(
                 scale,
                 stride,
@@ -139,7 +139,7 @@ class Projection:
             for scale, stride, center in zip(scales, strides, centers, strict=True)
         ]
         name = f"receptive_field({receptive_field!r}, image_scale={_text(scales)}, inset={inset:g})"
-        return Projection(*axes, Fit.CLAMP_TO_MAP, name)
+        return Projection(x, y, Fit.CLAMP_TO_MAP, name)
 
     @staticmethod
     def floor_ceil(stride: Pair[float], image_scale: Pair[float] = 1.0) -> Projection:
@@ -154,11 +154,11 @@ class Projection:
         """
         strides = _pair("stride", stride, positive=True)
         scales = _pair("image_scale", image_scale, positive=True)
-        axes = [
+        x, y = [
             AxisRule(scale, step, CornerRule(1.0, RoundOp.FLOOR, 0), CornerRule(1.0, RoundOp.CEIL, -1))
             for scale, step in zip(scales, strides, strict=True)
         ]
-        return Projection(*axes, Fit.CLAMP_TO_MAP, f"floor_ceil({_text(strides)}, image_scale={_text(scales)})")
+        return Projection(x, y, Fit.CLAMP_TO_MAP, f"floor_ceil({_text(strides)}, image_scale={_text(scales)})")
 
 
 Projections: TypeAlias = float | Projection | Sequence[float | Projection]

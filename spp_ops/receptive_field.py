@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from torch import fx, nn
 
@@ -143,7 +143,7 @@ def _step(layer: nn.Module) -> Step | None:
     if isinstance(layer, nn.LPPool2d):
         return Step(_xy(layer.kernel_size), _xy(layer.stride or layer.kernel_size))
     if isinstance(layer, _PADDINGS):
-        left, _, top, _ = cast(tuple[int, int, int, int], layer.padding)
+        left, _, top, _ = layer.padding
         return Step(padding=(left, top))
     return None
 

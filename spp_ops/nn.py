@@ -1,0 +1,64 @@
+"""The operator as modules, for use inside networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from spp_ops.functional import roi_spatial_pyramid_pool, spatial_pyramid_pool
+from spp_ops.projection import Projections
+
+
+class SpatialPyramidPool2d(nn.Module):
+    """Pools whole maps of any size to rows of one length: the layer between convolutional and linear layers.
+
+    Shape: [N, C, H, W] -> [N, C * M], M the bins of all levels; levels in the order given, each (channel, row, column).
+
+    Args:
+        levels: numbers of bins along each side, or (rows, columns) pairs.
+    """
+
+    def __init__(self, levels: Sequence[int | tuple[int, int]] = (6, 3, 2, 1)) -> None:
+        super().__init__()
+        self.levels = tuple(levels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return spatial_pyramid_pool(features, self.levels)
+
+    def extra_repr(self) -> str:
+        return f"levels={self.levels}"
+
+
+class RoISpatialPyramidPool(nn.Module):
+    """Pools regions of interest from one map or several; see `spp_ops.roi_spatial_pyramid_pool`.
+
+    Shape: features [N, C, H, W] or a sequence of them, rois [R, 5] or a sequence of N tensors [R_i, 4], and optionally
+    map_index [R] -> [R, C * M].
+
+    Args:
+        levels: numbers of bins along each side, or (rows, columns) pairs.
+        projection: a `Projection`, or a number: the spatial scale of `Projection.rounded`; or one of either per map.
+        target_area: with several maps and no map_index, the area in pixels that chooses a window's map.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[int | tuple[int, int]] = (6, 3, 2, 1),
+        projection: Projections = 1.0,
+        target_area: float = 224.0**2,
+    ) -> None:
+        super().__init__()
+        self.levels = tuple(levels)
+        self.projection = projection
+        self.target_area = target_area
+
+    def forward(
+        self, features: Tensor | Sequence[Tensor], rois: Tensor | Sequence[Tensor], map_index: Tensor | None = None
+    ) -> Tensor:
+        return roi_spatial_pyramid_pool(
+            features, rois, self.levels, self.projection, map_index=map_index, target_area=self.target_area
+        )
+
+    def extra_repr(self) -> str:
+        return f"levels={self.levels}, projection={self.projection}"

@@ -1,0 +1,69 @@
+"""Fixtures that run one list of tests on every device, CPU level and number of threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+import torch
+
+from spp_ops import _extension
+
+CPU_LEVELS = ("baseline", "avx2", "avx512")  # slowest first
+
+# Fixtures here hold for a whole test, so every example of a property may share them.
+hypothesis.settings.register_profile(
+    "spp_ops",
+    deadline=None,
+    max_examples=int(os.environ.get("SPP_OPS_EXAMPLES", "60")),
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("spp_ops")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "gpu: needs a CUDA device; fails without one where SPP_OPS_REQUIRE_GPU=1")
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Each device that has kernels. SPP_OPS_REQUIRE_GPU=1 turns a skip for want of a GPU into a failure."""
+    if request.param == "cuda" and not (torch.cuda.is_available() and _extension.build_info()["cuda"]):
+        reason = "needs a GPU and a build with CUDA"
+        if os.environ.get("SPP_OPS_REQUIRE_GPU") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return torch.device(request.param)
+
+
+@pytest.fixture(params=CPU_LEVELS)
+def cpu_level(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each build of the CPU kernels that this processor can run, forced in turn."""
+    if CPU_LEVELS.index(request.param) > CPU_LEVELS.index(_best_cpu_level()):
+        pytest.skip(f"this processor has no {request.param}")
+    with _extension.force_cpu_level(request.param):
+        yield request.param
+
+
+def _best_cpu_level() -> str:
+    """The best level of this processor by the account of torch, which looks for itself."""
+    return {"AVX512": "avx512", "AVX2": "avx2"}.get(torch.backends.cpu.get_cpu_capability(), "baseline")
+
+
+@pytest.fixture(params=[1, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """One thread, and several."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def deterministic() -> Iterator[None]:
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(before)
