@@ -29,11 +29,12 @@ def place_boxes(
     rois: Tensor,
     sizes: Sequence[tuple[int, int]],
     projections: Sequence[Projection],
+    *,
     images: int,
-    map_index: Tensor | None,
-    target_area: float,
+    map_index: Tensor | None = None,
+    target_area: float = 0.0,
 ) -> Placements:
-    """Chooses map and image of every row of `rois` [R, 5] and projects its box; `sizes` are the maps' (height, width).
+    """Choose map and image of every row of `rois` [R, 5] and project its box; `sizes` are the maps' (height, width).
 
     Needs no synchronisation with the device.
     """
@@ -45,18 +46,14 @@ def place_boxes(
         good = good & (chosen >= 0) & (chosen < len(sizes))
     rows = torch.where(good[:, None], rows, 0)
     boxes = rows[:, 1:]
-    if map_index is not None:
-        chosen = torch.where(good, chosen, 0)
-    else:
-        chosen = _nearest_map(boxes, projections, target_area)
+    chosen = _nearest_map(boxes, projections, target_area) if map_index is None else torch.where(good, chosen, 0)
     windows = torch.stack([_project_windows(boxes, *each) for each in zip(projections, sizes, strict=True)])
     windows = windows.take_along_dim(chosen[None, :, None], dim=0)[0]
     return Placements(torch.where(good, chosen, -1), rows[:, 0].long(), windows)
 
 
 def _nearest_map(boxes: Tensor, projections: Sequence[Projection], target_area: float) -> Tensor:
-    """The map at whose image scale a box has the area nearest to `target_area` (paper, section 4.1); the first of
-    equally near ones."""
+    """Index of the map at whose image scale a box has the area nearest to `target_area`; the first of equals."""
     # MPS has no float64; there, two maps that are nearly equally near may be told apart differently.
     boxes = boxes.to(torch.float32 if boxes.device.type == "mps" else torch.float64)
     width = (boxes[:, 2] - boxes[:, 0] + 1).clamp(min=0)

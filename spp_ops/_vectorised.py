@@ -20,16 +20,17 @@ def roi_spatial_pyramid_pool(
     rois: Tensor,
     levels: Sequence[tuple[int, int]],
     projections: Sequence[Projection],
-    map_index: Tensor | None,
-    target_area: float,
+    *,
+    map_index: Tensor | None = None,
+    target_area: float = 0.0,
 ) -> Tensor:
-    """Pools rois [R, 5] from maps [N, C, H, W], one projection each, to [R, C * M]; arguments are already checked.
+    """Pool rois [R, 5] from maps [N, C, H, W], one projection each, to [R, C * M]; arguments are already checked.
 
     Never synchronises with the device: a bad row becomes NaN. Differentiable in the maps, to any order.
     """
     images, channels, _, _ = maps[0].shape
     sizes = [(features.shape[2], features.shape[3]) for features in maps]
-    placements = place_boxes(rois, sizes, projections, images, map_index, target_area)
+    placements = place_boxes(rois, sizes, projections, images=images, map_index=map_index, target_area=target_area)
     bins = sum(rows * columns for rows, columns in levels)
     pooled = maps[0].new_full((len(rois), channels * bins), float("nan"))
     for m, features in enumerate(maps):
@@ -46,11 +47,11 @@ def _pool_map(features: Tensor, image: Tensor, windows: Tensor, levels: Sequence
         return features.new_zeros(len(windows), channels * bins) + features.sum()
     ranked, order = features.flatten(2).sort(dim=2, descending=True, stable=True)
     tables = _least_rank_tables(order.view(images, channels, height, width))
-    return torch.cat([_pool_level(ranked, tables, image, windows, *level) for level in levels], dim=1)
+    return torch.cat([_pool_level(ranked, tables, image, windows, level) for level in levels], dim=1)
 
 
 def _least_rank_tables(order: Tensor) -> Tensor:
-    """[A, B, N, H, W, C]: the least rank among 2**a x 2**b cells down and right from a cell, as far as they exist.
+    """Tables [A, B, N, H, W, C] of the least rank among 2**a x 2**b cells down and right from a cell, as far as they exist.
 
     `order` [N, C, H, W] names, in its flattened plane, the cell of each rank.
     """
@@ -63,7 +64,7 @@ def _least_rank_tables(order: Tensor) -> Tensor:
 
 
 def _doubled(table: Tensor, dim: int) -> Tensor:
-    """Stacks `table` with its minima over 2, 4, 8, ... neighbours along `dim`."""
+    """Stack `table` with its minima over 2, 4, 8, ... neighbours along `dim`."""
     extent = table.shape[dim]
     position = torch.arange(extent, device=table.device)
     tables = [table]
@@ -73,12 +74,12 @@ def _doubled(table: Tensor, dim: int) -> Tensor:
     return torch.stack(tables)
 
 
-def _pool_level(ranked: Tensor, tables: Tensor, image: Tensor, windows: Tensor, rows: int, columns: int) -> Tensor:
+def _pool_level(ranked: Tensor, tables: Tensor, image: Tensor, windows: Tensor, level: tuple[int, int]) -> Tensor:
     """[R, C * rows * columns], (channel, row, column), from the sorted planes `ranked` [N, C, H * W]."""
     *_, images, height, width, channels = tables.shape
     x, y, window_width, window_height = windows.unbind(1)
-    top, bottom = _bin_ranges(y, window_height, rows, height)
-    left, right = _bin_ranges(x, window_width, columns, width)
+    top, bottom = _bin_ranges(y, window_height, level[0], height)
+    left, right = _bin_ranges(x, window_width, level[1], width)
     a, top, last_top, no_row = _halves(top, bottom, tables.shape[0], height)
     b, left, last_left, no_column = _halves(left, right, tables.shape[1], width)
 

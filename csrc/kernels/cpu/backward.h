@@ -1,0 +1,139 @@
+// Backward (scatter) and gather. A worker owns the channels it writes, and windows come in their order: no two threads
+// share a cell, and sums are the same in every run, whatever the number of threads.
+//
+// Included once per level, inside that level's namespace.
+
+template <typename Stored, typename Index, typename Sum, bool kContiguous>
+inline void scatter_level(const Stored* grad, int64_t grad_stride, const Index* cells, int64_t bins, Sum* plane) {
+  for (int64_t b = 0; b < bins; ++b) {
+    if (cells[b] == static_cast<Index>(kNoCell)) continue;
+    using Unsigned = std::make_unsigned_t<Index>;
+    plane[static_cast<Unsigned>(cells[b])] += to_float(grad[kContiguous ? b : b * grad_stride]);
+  }
+}
+
+// Adds the gradient of `channels` channels from `first_channel` of every window to planes_of(source), which gives the
+// plane of the first of these channels; planes of further channels follow it.
+template <typename Stored, typename Index, typename Sum, bool kContiguous, typename PlanesOf>
+void scatter_channels(const BackwardArgs& args, int64_t first_channel, int64_t channels, const PlanesOf& planes_of) {
+  const Stored* grad = static_cast<const Stored*>(args.grad_output);
+  const Index* indices = static_cast<const Index*>(args.indices);
+  const int64_t width = args.channels * args.pyramid.bins;
+  for (int64_t r = 0; r < args.count; ++r) {
+    const int32_t source = args.sources[r];
+    if (source == kBadRow) continue;
+    Sum* planes = planes_of(source);
+    const int32_t map = source / args.images;
+    const int64_t cells = static_cast<int64_t>(args.heights[map]) * args.widths[map];
+    for (int32_t l = 0; l < args.pyramid.count; ++l) {
+      const Level& level = args.pyramid.levels[l];
+      for (int64_t c = 0; c < channels; ++c) {
+        const int64_t position = args.channels * level.first_bin + (first_channel + c) * level.bins();
+        scatter_level<Stored, Index, Sum, kContiguous>(
+            grad + r * args.grad_row_stride + position * args.grad_column_stride, args.grad_column_stride,
+            indices + r * width + position, level.bins(), planes + c * cells);
+      }
+    }
+  }
+}
+
+template <typename Stored, typename Index, bool kContiguous>
+void backward_as(const BackwardArgs& args, const Parallel& parallel) {
+  using Sum = typename Wide<Stored>::type;
+  constexpr bool kDirect = std::is_same_v<Sum, Stored>;  // else sums are kept aside and rounded once
+  const int64_t each = smaller<int64_t>(kLanes, larger<int64_t>(1, args.channels / (4 * parallel.threads)));
+  const int64_t blocks = (args.channels + each - 1) / each;
+  const auto cells_of = [&](int32_t map) { return static_cast<int64_t>(args.heights[map]) * args.widths[map]; };
+
+  run_tasks(parallel, blocks, [&] {
+    return [&, sums = std::vector<Sum>{}](int64_t block) mutable {
+      const int64_t first = block * each, channels = smaller(each, args.channels - first);
+      const auto plane_in_output = [&](int32_t source) {
+        const int32_t map = source / args.images;
+        return static_cast<Stored*>(args.grad_maps[map]) +
+               (static_cast<int64_t>(source % args.images) * args.channels + first) * cells_of(map);
+      };
+      if constexpr (kDirect) {
+        for (int32_t s = 0; s < args.map_count * args.images; ++s) {
+          std::fill_n(plane_in_output(s), channels * cells_of(s / args.images), Stored(0));
+        }
+        scatter_channels<Stored, Index, Sum, kContiguous>(args, first, channels, plane_in_output);
+      } else {
+        std::vector<int64_t> offset(static_cast<size_t>(args.map_count) + 1, 0);
+        for (int32_t m = 0; m < args.map_count; ++m) {
+          offset[static_cast<size_t>(m) + 1] = offset[static_cast<size_t>(m)] + args.images * channels * cells_of(m);
+        }
+        sums.assign(static_cast<size_t>(offset.back()), Sum(0));
+        const auto plane_aside = [&](int32_t source) {
+          const int32_t map = source / args.images;
+          return sums.data() + offset[static_cast<size_t>(map)] + (source % args.images) * channels * cells_of(map);
+        };
+        scatter_channels<Stored, Index, Sum, kContiguous>(args, first, channels, plane_aside);
+        for (int32_t s = 0; s < args.map_count * args.images; ++s) {
+          const Sum* from = plane_aside(s);
+          Stored* to = plane_in_output(s);
+          for (int64_t i = 0; i < channels * cells_of(s / args.images); ++i) to[i] = from_float<Stored>(from[i]);
+        }
+      }
+    };
+  });
+}
+
+template <typename Stored, typename Index>
+void backward_indexed(const BackwardArgs& args, const Parallel& parallel) {
+  args.grad_column_stride == 1 ? backward_as<Stored, Index, true>(args, parallel)
+                               : backward_as<Stored, Index, false>(args, parallel);
+}
+
+template <typename Stored, typename Index>
+void gather_indexed(const GatherArgs& args, const Parallel& parallel) {
+  const int64_t width = args.channels * args.pyramid.bins;
+  constexpr int64_t kLeastShare = 8;
+  run_shares(parallel, args.count, kLeastShare, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      Stored* to = static_cast<Stored*>(args.output) + r * width;
+      const Index* cells = static_cast<const Index*>(args.indices) + r * width;
+      const int32_t source = args.sources[r];
+      if (source == kBadRow) {
+        std::fill_n(to, width, Stored{});
+        continue;
+      }
+      const FeatureMap& map = args.maps[source / args.images];
+      const Stored* image = static_cast<const Stored*>(map.data) + source % args.images * map.image_stride;
+      for (int32_t l = 0; l < args.pyramid.count; ++l) {
+        const int64_t bins = args.pyramid.levels[l].bins();
+        for (int64_t c = 0; c < args.channels; ++c, to += bins, cells += bins) {
+          const Stored* plane = image + c * map.channel_stride;
+          for (int64_t b = 0; b < bins; ++b) {
+            const int64_t cell = static_cast<std::make_unsigned_t<Index>>(cells[b]);
+            to[b] = cells[b] == static_cast<Index>(kNoCell)
+                        ? Stored{}
+                        : plane[cell / map.width * map.row_stride + cell % map.width * map.column_stride];
+          }
+        }
+      }
+    }
+  });
+}
+
+// Calls visit(Stored{}, Index{}) with the types the arguments name.
+template <typename Args, typename Visit>
+void with_types(const Args& args, const Visit& visit) {
+  const auto with_index = [&](auto stored) {
+    args.index_type == IndexType::kUInt16 ? visit(stored, int16_t{}) : visit(stored, int32_t{});
+  };
+  switch (args.type) {
+    case DataType::kFloat32: return with_index(float{});
+    case DataType::kFloat64: return with_index(double{});
+    case DataType::kFloat16: return with_index(Float16{});
+    case DataType::kBFloat16: return with_index(BFloat16{});
+  }
+}
+
+void backward(const BackwardArgs& args, const Parallel& parallel) {
+  with_types(args, [&](auto stored, auto index) { backward_indexed<decltype(stored), decltype(index)>(args, parallel); });
+}
+
+void gather(const GatherArgs& args, const Parallel& parallel) {
+  with_types(args, [&](auto stored, auto index) { gather_indexed<decltype(stored), decltype(index)>(args, parallel); });
+}

@@ -1,0 +1,142 @@
+// Forward: a worker takes kLanes channels of one map at a time, packs them, and pools every window of that map.
+//
+// Included once per level, inside that level's namespace.
+
+// The bins of a level, each the maximum of four table entries. Offsets along both axes simply add up.
+template <typename L, bool kHasEmpty>
+inline void pool_from_tables(const Level& level, const Span* columns, const Span* rows, const typename L::Unit* map,
+                             typename L::Unit* bins) {
+  for (int32_t i = 0; i < level.rows; ++i) {
+    const typename L::Unit* upper = map + static_cast<int64_t>(rows[i].first) * L::kUnits;
+    const typename L::Unit* lower = map + static_cast<int64_t>(rows[i].second) * L::kUnits;
+    for (int32_t j = 0; j < level.columns; ++j, bins += L::kUnits) {
+      if (kHasEmpty && (columns[j].first == kEmptySpan || rows[i].first == kEmptySpan)) {
+        L::empty().store_to(bins);
+        continue;
+      }
+      const int64_t left = static_cast<int64_t>(columns[j].first) * L::kUnits;
+      const int64_t right = static_cast<int64_t>(columns[j].second) * L::kUnits;
+      L best = L::load_from(upper + left);
+      L other = L::load_from(upper + right);
+      best.merge(L::load_from(lower + left));
+      other.merge(L::load_from(lower + right));
+      best.merge(other);
+      best.store_to(bins);
+    }
+  }
+}
+
+// The bins of a level, cell by cell.
+template <typename L, bool kHasEmpty>
+inline void pool_from_cells(const Level& level, const Span* columns, const Span* rows, const typename L::Unit* map,
+                            int32_t width, typename L::Unit* bins) {
+  for (int32_t i = 0; i < level.rows; ++i) {
+    const typename L::Unit* first_row = map + static_cast<int64_t>(rows[i].first) * width * L::kUnits;
+    for (int32_t j = 0; j < level.columns; ++j, bins += L::kUnits) {
+      if (kHasEmpty && (columns[j].first == kEmptySpan || rows[i].first == kEmptySpan)) {
+        L::empty().store_to(bins);
+        continue;
+      }
+      const int32_t height = rows[i].second - rows[i].first;
+      const int64_t length = static_cast<int64_t>(columns[j].second - columns[j].first) * L::kUnits;
+      const typename L::Unit* row = first_row + static_cast<int64_t>(columns[j].first) * L::kUnits;
+      L best = L::load_from(row);
+      for (int32_t v = 0; v < height; ++v, row += static_cast<int64_t>(width) * L::kUnits) {
+        for (int64_t u = 0; u < length; u += L::kUnits) best.merge(L::load_from(row + u));
+      }
+      best.store_to(bins);
+    }
+  }
+}
+
+// The bins of a level that follows from a finer one.
+template <typename L>
+inline void pool_from_level(const Level& level, const Level& finer, const typename L::Unit* finer_bins,
+                            typename L::Unit* bins) {
+  for (int32_t i = 0; i < level.rows; ++i) {
+    const Range rows = source_range(i, level.rows, finer.rows);
+    for (int32_t j = 0; j < level.columns; ++j, bins += L::kUnits) {
+      const Range columns = source_range(j, level.columns, finer.columns);
+      L best = L::load_from(finer_bins + static_cast<int64_t>(rows.begin * finer.columns + columns.begin) * L::kUnits);
+      for (int32_t v = rows.begin; v < rows.end; ++v) {
+        const typename L::Unit* row = finer_bins + static_cast<int64_t>(v) * finer.columns * L::kUnits;
+        for (int32_t u = columns.begin; u < columns.end; ++u) best.merge(L::load_from(row + u * L::kUnits));
+      }
+      best.store_to(bins);
+    }
+  }
+}
+
+template <typename L, bool kTables, bool kHasEmpty>
+void pool_window(const Pyramid& pyramid, const Span* spans, const typename L::Unit* map, int32_t width,
+                 typename L::Unit* bins) {
+  for (int32_t n = 0; n < pyramid.count; ++n) {
+    const Level& level = pyramid.levels[pyramid.order[n]];
+    typename L::Unit* level_bins = bins + static_cast<int64_t>(level.first_bin) * L::kUnits;
+    if (level.source < 0) {
+      if constexpr (kTables) {
+        pool_from_tables<L, kHasEmpty>(level, spans, spans + level.columns, map, level_bins);
+      } else {
+        pool_from_cells<L, kHasEmpty>(level, spans, spans + level.columns, map, width, level_bins);
+      }
+      spans += level.columns + level.rows;
+    } else {
+      const Level& finer = pyramid.levels[level.source];
+      pool_from_level<L>(level, finer, bins + static_cast<int64_t>(finer.first_bin) * L::kUnits, level_bins);
+    }
+  }
+}
+
+template <typename T, typename Stored, typename Index, bool kIndexed>
+void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& parallel) {
+  using L = Lanes<T, kIndexed>;
+  const int64_t blocks = (args.channels + kLanes - 1) / kLanes;
+  const int64_t groups = static_cast<int64_t>(plan.groups.size());
+  // Enough tasks for the threads to share evenly; each one packs the map anew, so no more than that.
+  const int64_t parts = larger<int64_t>(1, 4 * parallel.threads / larger<int64_t>(1, groups * blocks));
+
+  run_tasks(parallel, groups * blocks * parts, [&] {
+    return [&, map = std::vector<typename L::Unit>{}, emitter = Emitter<T, Stored, Index>(args),
+            bins = std::vector<typename L::Unit>((static_cast<size_t>(args.pyramid.bins) + kLanes) * L::kUnits)](
+               int64_t task) mutable {
+      const Group& group = plan.groups[static_cast<size_t>(task / (blocks * parts))];
+      const int64_t block = task / parts % blocks, part = task % parts, count = group.end - group.begin;
+      const int64_t begin = group.begin + count * part / parts, end = group.begin + count * (part + 1) / parts;
+      if (begin == end) return;
+      const FeatureMap& features = args.maps[group.map];
+      const int64_t first_channel = block * kLanes;
+      const int channels = static_cast<int>(smaller<int64_t>(kLanes, args.channels - first_channel));
+
+      const int64_t cells = static_cast<int64_t>(features.height) * features.width;
+      const size_t units = static_cast<size_t>(cells * L::kUnits * (group.use_tables ? group.tables.count() : 1));
+      if (map.size() < units) map.resize(units);
+      pack<L, Stored, T>(features, group.image, first_channel, channels, map.data());
+      if (group.use_tables) build_tables<L>(group.tables, features.height, features.width, map.data());
+
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t row = plan.order[static_cast<size_t>(i)];
+        const bool has_empty = plan.has_empty[static_cast<size_t>(row)] != 0;
+        const auto pool = group.use_tables ? (has_empty ? pool_window<L, true, true> : pool_window<L, true, false>)
+                                           : (has_empty ? pool_window<L, false, true> : pool_window<L, false, false>);
+        pool(args.pyramid, plan.spans.data() + row * plan.spans_per_window, map.data(), features.width, bins.data());
+        emitter.template emit<L>(bins.data(), row, first_channel, channels, has_empty);
+      }
+    };
+  });
+}
+
+template <typename T, typename Stored>
+void forward_stored(const ForwardArgs& args, const Plan& plan, const Parallel& parallel) {
+  if (args.indices == nullptr) return forward_as<T, Stored, int32_t, false>(args, plan, parallel);
+  if (args.index_type == IndexType::kInt32) return forward_as<T, Stored, int32_t, true>(args, plan, parallel);
+  forward_as<T, Stored, int16_t, true>(args, plan, parallel);
+}
+
+void forward(const ForwardArgs& args, const Plan& plan, const Parallel& parallel) {
+  switch (args.type) {
+    case DataType::kFloat32: return forward_stored<float, float>(args, plan, parallel);
+    case DataType::kFloat64: return forward_stored<double, double>(args, plan, parallel);
+    case DataType::kFloat16: return forward_stored<float, Float16>(args, plan, parallel);
+    case DataType::kBFloat16: return forward_stored<float, BFloat16>(args, plan, parallel);
+  }
+}

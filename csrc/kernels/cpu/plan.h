@@ -1,0 +1,55 @@
+// What the forward kernel does with each window, worked out once for all channels: where its bins lie, which windows share
+// a map, and whether bins are read cell by cell or from range-maximum tables.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "../placement.h"
+#include "parallel.h"
+
+namespace spp::cpu {
+
+// One bin along one axis. Read cell by cell: the half-open range of its positions. Read from tables: the offsets, in
+// cells, of the two entries that cover it. An empty bin has first == kEmptySpan.
+struct Span {
+  int32_t first;
+  int32_t second;
+};
+constexpr int32_t kEmptySpan = -1;
+
+// Tables over a map: entry (y, x) of table (a, b) is the maximum of the 2^a x 2^b (width x height) cells from there.
+// Only the sizes that occur are kept. Bit k of a mask: size 2^k is kept.
+struct TableSizes {
+  uint32_t widths;
+  uint32_t heights;
+
+  int64_t count() const { return static_cast<int64_t>(__builtin_popcount(widths)) * __builtin_popcount(heights); }
+};
+
+// The windows of one map of one image.
+struct Group {
+  int32_t map;
+  int32_t image;
+  int64_t begin;  // range in Plan::order
+  int64_t end;
+  bool use_tables;
+  TableSizes tables;
+};
+
+struct Plan {
+  std::vector<int32_t> sources;  // [R] map * N + image
+  std::vector<Span> spans;       // [R][spans_per_window]: for each level read from the map, columns and then rows
+  std::vector<char> has_empty;   // [R] whether any of the window's spans is empty
+  std::vector<int64_t> order;    // window numbers, grouped
+  std::vector<Group> groups;
+  int32_t spans_per_window = 0;
+  int64_t bad_row = -1;
+};
+
+// How bins are read: kAuto compares the costs.
+enum class Reading { kAuto, kCells, kTables };
+
+Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading reading);
+
+}  // namespace spp::cpu

@@ -1,0 +1,24 @@
+// The operator on the CPU: entry points, and which processor level's build of the kernels serves them.
+#pragma once
+
+#include "../roi_spp.h"
+#include "parallel.h"
+
+namespace spp::cpu {
+
+constexpr int64_t kNoBadRow = -1;
+
+// Pools every window. Returns kNoBadRow, or the first bad row of the boxes; nothing is written then.
+int64_t forward(const ForwardArgs& args, const Parallel& parallel);
+void backward(const BackwardArgs& args, const Parallel& parallel);
+void gather(const GatherArgs& args, const Parallel& parallel);
+
+// First row of the boxes that names no image or map, or holds NaN or inf; kNoBadRow if all are good.
+int64_t first_bad_row(const ForwardArgs& args);
+
+// "baseline", "avx2" or "avx512": the build in use. SPP_OPS_CPU_LEVEL in the environment asks for one at load time.
+const char* level_name();
+// Asks for a level by name, "" for the best one. False if this processor lacks it or there is no such level.
+bool set_level(const char* name);
+
+}  // namespace spp::cpu

@@ -1,0 +1,133 @@
+// Vectors of the processor level being built (SPP_VECTOR_BYTES), in the compiler's own vector types: blocks of kLanes
+// channels, and the transposition between channel-major and position-major.
+//
+// Included once per level, inside that level's namespace.
+
+constexpr int kLanes = 16;  // channels handled together
+
+template <typename E>
+struct Vector {
+  static constexpr int kSize = SPP_VECTOR_BYTES / static_cast<int>(sizeof(E));
+  typedef E type __attribute__((vector_size(SPP_VECTOR_BYTES)));
+  typedef E unaligned __attribute__((vector_size(SPP_VECTOR_BYTES), aligned(alignof(E)), may_alias));
+};
+
+template <typename E>
+inline typename Vector<E>::type load(const E* from) {
+  return *reinterpret_cast<const typename Vector<E>::unaligned*>(from);
+}
+
+template <typename E>
+inline void store(E* to, typename Vector<E>::type value) {
+  *reinterpret_cast<typename Vector<E>::unaligned*>(to) = value;
+}
+
+// kLanes integers of type K, the larger of two lane by lane.
+template <typename K>
+struct KeyLanes {
+  static constexpr int kVectors = kLanes / Vector<K>::kSize;
+  typename Vector<K>::type v[kVectors];
+
+  static KeyLanes load_from(const K* from) {
+    KeyLanes lanes;
+#pragma GCC unroll 16
+    for (int i = 0; i < kVectors; ++i) lanes.v[i] = load(from + i * Vector<K>::kSize);
+    return lanes;
+  }
+
+  static KeyLanes all(K value) {
+    KeyLanes lanes;
+#pragma GCC unroll 16
+    for (int i = 0; i < kVectors; ++i) lanes.v[i] = value - typename Vector<K>::type{};
+    return lanes;
+  }
+
+  void store_to(K* to) const {
+#pragma GCC unroll 16
+    for (int i = 0; i < kVectors; ++i) store(to + i * Vector<K>::kSize, v[i]);
+  }
+
+  void merge(const KeyLanes& other) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kVectors; ++i) v[i] = v[i] > other.v[i] ? v[i] : other.v[i];
+  }
+
+  void merge_from(const K* from) { merge(load_from(from)); }
+};
+
+// Interleaves the halves of two vectors: a0 b0 a1 b1 ... from their lower or their upper halves.
+template <typename V, int kSize, int kFrom, int... kIndex>
+inline V interleave_at(V a, V b, std::integer_sequence<int, kIndex...>) {
+  return __builtin_shufflevector(a, b, (kFrom + kIndex / 2 + (kIndex % 2) * kSize)...);
+}
+
+template <typename E>
+inline typename Vector<E>::type interleave_low(typename Vector<E>::type a, typename Vector<E>::type b) {
+  constexpr int kSize = Vector<E>::kSize;
+  return interleave_at<typename Vector<E>::type, kSize, 0>(a, b, std::make_integer_sequence<int, kSize>{});
+}
+
+template <typename E>
+inline typename Vector<E>::type interleave_high(typename Vector<E>::type a, typename Vector<E>::type b) {
+  constexpr int kSize = Vector<E>::kSize;
+  return interleave_at<typename Vector<E>::type, kSize, kSize / 2>(a, b, std::make_integer_sequence<int, kSize>{});
+}
+
+// Square transposition in registers: kSize vectors of kSize. log2(kSize) rounds, each interleaving the first half of the
+// vectors with the second.
+template <typename E>
+inline void transpose_square(typename Vector<E>::type (&v)[Vector<E>::kSize]) {
+  constexpr int kSize = Vector<E>::kSize;
+  typename Vector<E>::type w[kSize];
+#pragma GCC unroll 16
+  for (int round = 1; round < kSize; round *= 2) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize / 2; ++i) {
+      w[2 * i] = interleave_low<E>(v[i], v[i + kSize / 2]);
+      w[2 * i + 1] = interleave_high<E>(v[i], v[i + kSize / 2]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) v[i] = w[i];
+  }
+}
+
+// kLanes rows of kLanes -> their transpose.
+template <typename E>
+inline void transpose_tile(const E* in, E* out) {
+  constexpr int kSize = Vector<E>::kSize;
+  for (int row = 0; row < kLanes; row += kSize) {
+    for (int column = 0; column < kLanes; column += kSize) {
+      typename Vector<E>::type square[kSize];
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) square[i] = load(in + (row + i) * kLanes + column);
+      transpose_square<E>(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) store(out + (column + i) * kLanes + row, square[i]);
+    }
+  }
+}
+
+// Rows of kLanes, one a position -> kLanes contiguous rows of `positions`. `decode` is applied to each vector read.
+// `rows` must be readable for kLanes rows past its end and `out` writable for kLanes elements past its end.
+template <typename E, typename Decode>
+inline void lanes_to_rows(const E* rows, int64_t positions, E* out, const Decode& decode) {
+  constexpr int kSize = Vector<E>::kSize;
+  if (positions == 1) {
+#pragma GCC unroll 16
+    for (int lane = 0; lane < kLanes; lane += kSize) store(out + lane, decode(load(rows + lane)));
+    return;
+  }
+  for (int lane = 0; lane < kLanes; lane += kSize) {
+    for (int64_t done = 0; done < positions; done += kSize) {
+      // The last tile overlaps the one before it. A lone tile that is too wide spills into the next row, which is written
+      // after it.
+      const int64_t first = done + kSize <= positions || positions < kSize ? done : positions - kSize;
+      typename Vector<E>::type square[kSize];
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) square[i] = decode(load(rows + (first + i) * kLanes + lane));
+      transpose_square<E>(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) store(out + (lane + i) * positions + first, square[i]);
+    }
+  }
+}

@@ -1,0 +1,171 @@
+// What the tables of maxima and the bins under work hold: one integer an entry, made so that the larger integer is the
+// winner under the rule of pool_max.h. Where indices are wanted the cell is part of the integer.
+//
+//   features     no indices     16-bit indices             32-bit indices
+//   16-bit       16-bit key     16-bit key, 16-bit cell    32-bit key, 32-bit cell
+//   float32      32-bit key     32-bit key, 32-bit cell    32-bit key, 32-bit cell
+//   float64      64-bit key     64-bit key, 32-bit cell    64-bit key, 32-bit cell
+//
+// Two 16-bit keys share a word and are compared by one instruction.
+#pragma once
+
+#include "dispatch.h"
+#include "launch.h"
+
+namespace spp::cuda {
+
+// Keys of 16-bit types: sign and magnitude as one signed integer, so that both zeros are 0; INT16_MIN is no number.
+template <typename T>
+struct Order16;
+
+template <>
+struct Order16<Float16> {
+  static constexpr int32_t kInfinity = 0x7C00;
+  static constexpr int32_t kNaN = 0x7E00;
+};
+
+template <>
+struct Order16<BFloat16> {
+  static constexpr int32_t kInfinity = 0x7F80;
+  static constexpr int32_t kNaN = 0x7FC0;
+};
+
+template <typename T>
+__device__ inline int32_t key16_of(T value) {
+  const int32_t magnitude = value.bits & 0x7FFF;
+  if (magnitude > Order16<T>::kInfinity) return Order16<T>::kNaN;
+  return value.bits & 0x8000 ? -magnitude : magnitude;
+}
+
+template <typename T>
+__device__ inline T value_of16(int32_t key) {
+  return {static_cast<uint16_t>(key < 0 ? 0x8000 | -key : key)};
+}
+
+// The general case: an entry is compared as a whole number and fills a word of a vector alone.
+template <typename Number>
+struct WholeNumberEntry {
+  using Word = Number;
+  static constexpr int kPerWord = 1;
+
+  __device__ static Word larger_of(Word a, Word b) { return larger(a, b); }
+};
+
+// An Entries<T, Index> says how features of type T are kept: Word (one or two entries), of, empty, larger_of, value and
+// cell. `cell` of an empty entry is kNoCell in either index type; `value` of one is 0.
+template <typename T, typename Index>
+struct Entries;
+
+// 64-bit key and cell do not fit one integer of the machine.
+struct alignas(16) WideKeyAndCell {
+  int64_t key;
+  uint32_t cell;
+};
+
+template <typename T>
+  requires(sizeof(T) >= 4)
+struct Entries<T, NoIndex> : WholeNumberEntry<typename Order<T>::Key> {
+  using Key = typename Order<T>::Key;
+
+  __device__ static Key empty() { return Order<T>::kEmpty; }
+  __device__ static Key of(T value, uint32_t) { return key_of(value); }
+  __device__ static T value(Key entry) { return entry == empty() ? T(0) : value_of<T>(entry); }
+};
+
+template <typename T>
+  requires(sizeof(T) == 2)
+struct Entries<T, NoIndex> {
+  using Word = uint32_t;
+  static constexpr int kPerWord = 2;
+  static constexpr int32_t kEmptyKey = INT16_MIN;
+
+  __device__ static int16_t empty() { return kEmptyKey; }
+  __device__ static int16_t of(T value, uint32_t) { return static_cast<int16_t>(key16_of(value)); }
+  __device__ static Word larger_of(Word a, Word b) { return __vmaxs2(a, b); }
+  __device__ static T value(int16_t entry) { return entry == kEmptyKey ? T{0} : value_of16<T>(entry); }
+};
+
+template <typename T, typename Index>
+  requires(sizeof(T) <= 4)
+struct Entries<T, Index> : WholeNumberEntry<KeyAndCell> {
+  __device__ static KeyAndCell empty() { return kEmptyKeyAndCell; }
+  __device__ static KeyAndCell of(T value, uint32_t cell) { return with_cell(key_of(to_float(value)), cell); }
+  __device__ static T value(KeyAndCell entry) {
+    return from_float<T>(entry == empty() ? 0.0f : value_of<float>(key_part(entry)));
+  }
+  __device__ static Index cell(KeyAndCell entry) { return static_cast<Index>(cell_part(entry)); }
+};
+
+template <typename T>
+  requires(sizeof(T) == 2)
+struct Entries<T, uint16_t> : WholeNumberEntry<int32_t> {
+  __device__ static int32_t empty() { return INT32_MIN; }
+  __device__ static int32_t of(T value, uint32_t cell) {
+    return static_cast<int32_t>((static_cast<uint32_t>(key16_of(value)) << 16) | (UINT16_MAX - cell));
+  }
+  __device__ static T value(int32_t entry) { return entry == empty() ? T{0} : value_of16<T>(entry >> 16); }
+  __device__ static uint16_t cell(int32_t entry) {
+    return static_cast<uint16_t>(UINT16_MAX - (static_cast<uint32_t>(entry) & UINT16_MAX));
+  }
+};
+
+template <typename Index>
+  requires(!std::is_same_v<Index, NoIndex>)
+struct Entries<double, Index> {
+  using Word = WideKeyAndCell;
+  static constexpr int kPerWord = 1;
+
+  __device__ static Word empty() { return {Order<double>::kEmpty, UINT32_MAX}; }
+  __device__ static Word of(double value, uint32_t cell) { return {key_of(value), cell}; }
+  __device__ static Word larger_of(Word a, Word b) {
+    return b.key > a.key || (b.key == a.key && b.cell < a.cell) ? b : a;
+  }
+  __device__ static double value(Word entry) {
+    return entry.key == Order<double>::kEmpty ? 0.0 : value_of<double>(entry.key);
+  }
+  __device__ static Index cell(Word entry) { return static_cast<Index>(entry.cell); }
+};
+
+// Entries of consecutive channels of one cell, 16 bytes together: the unit of every load and store.
+template <typename E>
+struct alignas(16) Vector {
+  static constexpr int kWords = 16 / sizeof(typename E::Word);
+  static constexpr int kChannels = kWords * E::kPerWord;
+
+  typename E::Word words[kWords];
+
+  // `number` is a compile-time constant after unrolling.
+  __device__ auto entry(int number) const {
+    if constexpr (E::kPerWord == 1) {
+      return words[number];
+    } else {
+      return static_cast<int16_t>(words[number / 2] >> (16 * (number % 2)));
+    }
+  }
+
+  template <typename One>
+  __device__ void set(int number, One one) {
+    if constexpr (E::kPerWord == 1) {
+      words[number] = one;
+    } else {
+      const int shift = 16 * (number % 2);
+      words[number / 2] = (words[number / 2] & ~(0xFFFFu << shift)) | (static_cast<uint32_t>(static_cast<uint16_t>(one)) << shift);
+    }
+  }
+
+  __device__ static Vector empty() {
+    Vector vector{};
+#pragma unroll
+    for (int i = 0; i < kChannels; ++i) vector.set(i, E::empty());
+    return vector;
+  }
+
+  __device__ friend Vector larger_of(const Vector& a, const Vector& b) {
+    Vector result;
+#pragma unroll
+    for (int i = 0; i < kWords; ++i) result.words[i] = E::larger_of(a.words[i], b.words[i]);
+    return result;
+  }
+};
+
+}  // namespace spp::cuda

@@ -1,0 +1,65 @@
+// The one place that starts a kernel.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "roi_spp_cuda.h"
+
+namespace spp::cuda {
+
+constexpr int kWarpSize = 32;
+constexpr size_t kPlainSharedBytes = 48 * 1024;  // what a block may have without asking
+constexpr int64_t kMaxGridX = INT32_MAX;
+constexpr int64_t kMaxGridY = 65535;
+
+SPP_HOST_DEVICE constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+SPP_HOST_DEVICE constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+inline void check(cudaError_t error, const std::string& what) {
+  if (error == cudaSuccess) return;
+  throw std::runtime_error("spp_ops: " + what + ": " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) + ")");
+}
+
+inline int device_attribute(cudaDeviceAttr attribute) {
+  int device = 0;
+  int value = 0;
+  check(cudaGetDevice(&device), "current device");
+  check(cudaDeviceGetAttribute(&value, attribute, device), "device attribute");
+  return value;
+}
+
+// Work wider than the grid may be is finished by the kernels' own loops over it.
+struct LaunchShape {
+  int64_t grid_x;
+  int64_t grid_y;
+  int block;
+  size_t shared_bytes;
+};
+
+template <typename Args>
+void launch(const char* name, void (*kernel)(Args), const LaunchShape& shape, Stream stream, const Args& args) {
+  static_assert(sizeof(Args) <= 4096, "kernel parameters are limited to 4 KB");
+  if (shape.grid_x <= 0 || shape.grid_y <= 0) return;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(static_cast<unsigned>(smaller(shape.grid_x, kMaxGridX)),
+                        static_cast<unsigned>(smaller(shape.grid_y, kMaxGridY)));
+  config.blockDim = dim3(shape.block);
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = stream;
+  const auto what = [&] {
+    return std::string(name) + " (grid " + std::to_string(config.gridDim.x) + " x " + std::to_string(config.gridDim.y) +
+           ", block " + std::to_string(shape.block) + ", shared memory " + std::to_string(shape.shared_bytes) + " bytes)";
+  };
+  if (shape.shared_bytes > kPlainSharedBytes) {
+    check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(shape.shared_bytes)),
+          what());
+  }
+  const cudaError_t error = cudaLaunchKernelEx(&config, kernel, args);
+  if (error != cudaSuccess) check(error, what());
+}
+
+}  // namespace spp::cuda

@@ -1,0 +1,39 @@
+// The operators on CPU tensors, on torch's own thread pool.
+#include "../kernels/cpu/roi_spp_cpu.h"
+
+#include "operators.h"
+
+namespace spp::ops {
+namespace {
+
+cpu::Parallel torch_threads() {
+  return {static_cast<int>(torch::stable::get_num_threads()), [](int workers, const std::function<void(int)>& body) {
+            torch::stable::parallel_for(0, workers, 1, [&](int64_t begin, int64_t end) {
+              for (int64_t i = begin; i < end; ++i) body(static_cast<int>(i));
+            });
+          }};
+}
+
+struct Cpu {
+  static int64_t forward(ForwardArgs& args, const Tensor&) { return cpu::forward(args, torch_threads()); }
+  static void backward(BackwardArgs& args, const Tensor&) { cpu::backward(args, torch_threads()); }
+  static void gather(GatherArgs& args, const Tensor&) { cpu::gather(args, torch_threads()); }
+};
+
+// Raises the error of the first bad row, if there is one.
+void check_rois(const Tensor& rois, const std::optional<Tensor>& map_index, int64_t images, int64_t maps) {
+  require(maps > 0 && maps <= kMaxMaps, "maps: expected 1 to " + std::to_string(kMaxMaps));
+  ForwardArgs args{};
+  set_boxes(args, rois, map_index, 0.0);
+  args.images = static_cast<int32_t>(images);
+  args.map_count = static_cast<int32_t>(maps);
+  refuse_bad_row(cpu::first_bad_row(args), args);
+}
+
+}  // namespace
+}  // namespace spp::ops
+
+STABLE_TORCH_LIBRARY_IMPL(spp_ops, CPU, m) {
+  spp::ops::Operators<spp::ops::Cpu>::register_in(m);
+  m.impl("check_rois", TORCH_BOX(&spp::ops::check_rois));
+}

@@ -1,0 +1,22 @@
+// The operators' schemas. docs/operator.md explains them; spp_ops/_registrations.py adds fake tensors and autograd.
+#include <torch/csrc/stable/library.h>
+
+STABLE_TORCH_LIBRARY(spp_ops, m) {
+  m.def(
+      "roi_spatial_pyramid_pool(Tensor[] features, Tensor rois, Tensor? map_index, int[] levels, float[] projections, "
+      "float target_area) -> Tensor");
+  m.def(
+      "roi_spatial_pyramid_pool_out(Tensor[] features, Tensor rois, Tensor? map_index, int[] levels, "
+      "float[] projections, float target_area, Tensor(a!) out) -> ()");
+  m.def(
+      "roi_spatial_pyramid_pool_with_indices(Tensor[] features, Tensor rois, Tensor? map_index, int[] levels, "
+      "float[] projections, float target_area) -> (Tensor output, Tensor indices, Tensor sources)");
+  m.def(
+      "roi_spatial_pyramid_pool_backward(Tensor grad_output, Tensor indices, Tensor sources, int[] levels, "
+      "SymInt[] shape, bool deterministic) -> Tensor[]");
+  m.def(
+      "roi_spatial_pyramid_pool_gather(Tensor[] maps, Tensor indices, Tensor sources, int[] levels) -> Tensor");
+  m.def("check_rois(Tensor rois, Tensor? map_index, int images, int maps) -> ()");
+  m.def("build_info() -> str");
+  m.def("set_cpu_level(str name) -> bool");
+}

@@ -1,0 +1,149 @@
+"""The public functions: spatial pyramid pooling of windows and of whole maps (paper, section 2.2 and 5)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spp_ops import _checks
+from spp_ops._checks import Levels
+from spp_ops.projection import Projection, as_projections
+
+DEFAULT_LEVELS = (6, 3, 2, 1)
+DEFAULT_TARGET_AREA = 224.0**2
+
+
+def roi_spatial_pyramid_pool(
+    features: Tensor | Sequence[Tensor],
+    rois: Tensor | Sequence[Tensor],
+    levels: Levels = DEFAULT_LEVELS,
+    projection: float | Projection | Sequence[float | Projection] = 1.0,
+    *,
+    map_index: Tensor | None = None,
+    target_area: float = DEFAULT_TARGET_AREA,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Max-pool every window into the bins of a spatial pyramid (paper, sections 2.2 and 5.1).
+
+    A box is projected onto a window of cells; level n cuts the window into n x n bins, bin i of n over an extent w being
+    the cells [floor(i*w/n), ceil((i+1)*w/n)); each bin gives the maximum of each channel. With R windows, C channels and
+    M bins in all, a row of the result holds the levels in the order given, each (channel, row, column): see
+    `split_levels`.
+
+    Gradients of any order flow to `features`: each bin's to the first maximum in row-major order. A NaN in a bin makes it
+    NaN; a bin without cells is 0. The projection rules are in docs/conventions.md.
+
+    Args:
+        features: Map [N, C, H, W], or one map an image scale (same N, C, dtype, device); float16, bfloat16, float32 or
+            float64, any strides.
+        rois: Boxes [R, 5] of (image index, x1, y1, x2, y2) in image pixels, 0-based, last pixel included; or N tensors
+            [R_i, 4] without the index. Any float dtype; corners are projected in float64 if they are float64, else in
+            float32.
+        levels: Bins a side, or (rows, columns), of each level.
+        projection: How boxes fall on maps: torchvision's `spatial_scale`, or a `Projection`; or one of either a map.
+        map_index: Integers [R]: the map that serves each window. None: the map on which the box, scaled as the
+            projection's `image_scale` says, has the area nearest to `target_area` (of equally near ones the first).
+        target_area: Pixels of the scaled image; used where several maps are given.
+        out: Tensor [R, C * M] to write into; for inference, as no gradient flows through it.
+
+    Returns:
+        Tensor [R, C * M] of the dtype of `features`.
+
+    Raises:
+        TypeError, ValueError: The message names the argument, its value and what was expected. On CPU this includes a
+            box with NaN or inf, or an image or map that is not there; on CUDA, where looking would stall the device, such
+            a row gives NaN and no gradient, and `check_rois` raises the error on demand.
+    """
+    maps = _checks.maps(features)
+    pairs = _checks.level_pairs(levels)
+    boxes = _checks.boxes(rois, maps[0])
+    chosen = _checks.chosen_maps(map_index, boxes)
+    numbers = [number for rule in as_projections(projection, len(maps)) for number in rule.numbers()]
+    flat_levels = [number for pair in pairs for number in pair]
+    arguments = (maps, boxes, chosen, flat_levels, numbers, _checks.positive("target_area", target_area))
+    if out is not None:
+        bins = sum(rows * columns for rows, columns in pairs)
+        _checks.output(out, maps[0], boxes.size(0), maps[0].size(1) * bins)
+        _call(torch.ops.spp_ops.roi_spatial_pyramid_pool_out, *arguments, out)
+        return out
+    pooled: Tensor = _call(torch.ops.spp_ops.roi_spatial_pyramid_pool, *arguments)
+    return pooled
+
+
+def spatial_pyramid_pool(features: Tensor, levels: Levels = DEFAULT_LEVELS) -> Tensor:
+    """Max-pool whole maps into the bins of a spatial pyramid: the SPP layer (paper, section 2.2).
+
+    Args:
+        features: Map [N, C, H, W]; float16, bfloat16, float32 or float64, any strides.
+        levels: Bins a side, or (rows, columns), of each level.
+
+    Returns:
+        Tensor [N, C * M], whatever H and W; laid out as by `roi_spatial_pyramid_pool`.
+
+    Raises:
+        TypeError, ValueError: The message names the argument, its value and what was expected.
+    """
+    (features,) = _checks.maps(features)
+    images, _, height, width = features.shape
+    boxes = torch.zeros(images, 5, dtype=torch.float64, device=features.device)
+    boxes[:, 0] = torch.arange(images, device=features.device)
+    boxes[:, 3] = width
+    boxes[:, 4] = height
+    return roi_spatial_pyramid_pool(features, boxes, levels, Projection.cells())
+
+
+def split_levels(pooled: Tensor, levels: Levels, channels: int) -> list[Tensor]:
+    """The levels of pooled rows as maps: views, no copy.
+
+    Args:
+        pooled: Tensor [R, C * M] as `roi_spatial_pyramid_pool` gives it.
+        levels: The levels it was pooled with.
+        channels: C.
+
+    Returns:
+        A view [R, C, rows, columns] a level, in the order of `levels`.
+
+    Raises:
+        TypeError, ValueError: The message names the argument, its value and what was expected.
+    """
+    pairs = _checks.level_pairs(levels)
+    sizes = [channels * rows * columns for rows, columns in pairs]
+    if pooled.dim() != 2 or pooled.size(1) != sum(sizes):
+        raise ValueError(f"pooled: expected [R, {sum(sizes)}] for these levels and channels, got {list(pooled.shape)}")
+    parts = pooled.split(sizes, dim=1)
+    return [part.unflatten(1, (channels, *pair)) for part, pair in zip(parts, pairs, strict=True)]
+
+
+def check_rois(
+    features: Tensor | Sequence[Tensor], rois: Tensor | Sequence[Tensor], *, map_index: Tensor | None = None
+) -> None:
+    """Raise the error that pooling on CPU raises for a bad row, on any device. Waits for the device.
+
+    Args:
+        features: As for `roi_spatial_pyramid_pool`.
+        rois: As for `roi_spatial_pyramid_pool`.
+        map_index: As for `roi_spatial_pyramid_pool`.
+
+    Raises:
+        ValueError: Names the first row with NaN or inf, or whose image or map is not there.
+        TypeError: As `roi_spatial_pyramid_pool`.
+    """
+    maps = _checks.maps(features)
+    boxes = _checks.boxes(rois, maps[0])
+    chosen = _checks.chosen_maps(map_index, boxes)
+    on_cpu = None if chosen is None else chosen.cpu()
+    _call(torch.ops.spp_ops.check_rois, boxes.detach().cpu(), on_cpu, maps[0].size(0), len(maps))
+
+
+def _call(operator: Callable[..., Any], *arguments: Any) -> Any:
+    """Call an operator; what it says of a row of the boxes, as a RuntimeError, becomes the ValueError it is."""
+    if torch.compiler.is_compiling():
+        return operator(*arguments)
+    try:
+        return operator(*arguments)
+    except RuntimeError as error:
+        message = str(error)
+        if message.startswith(("rois: row", "map_index: row")):
+            raise ValueError(message) from None
+        raise
