@@ -29,7 +29,6 @@ def place_boxes(
     rois: Tensor,
     sizes: Sequence[tuple[int, int]],
     projections: Sequence[Projection],
-    *,
     images: int,
     map_index: Tensor | None = None,
     target_area: float = 0.0,

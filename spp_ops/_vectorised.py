@@ -51,9 +51,10 @@ def _pool_map(features: Tensor, image: Tensor, windows: Tensor, levels: Sequence
 
 
 def _least_rank_tables(order: Tensor) -> Tensor:
-    """Tables [A, B, N, H, W, C] of the least rank among 2**a x 2**b cells down and right from a cell, as far as they exist.
+    """Tables [A, B, N, H, W, C] of the least rank among 2**a x 2**b cells down and right from a cell.
 
-    `order` [N, C, H, W] names, in its flattened plane, the cell of each rank.
+    Beyond the map's edge there is nothing to count. `order` [N, C, H, W] names the cell of each rank, as a place in the
+    flattened plane.
     """
     _, _, height, width = order.shape
     ranks = torch.arange(height * width, dtype=torch.int32, device=order.device)

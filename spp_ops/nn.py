@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from spp_ops.functional import roi_spatial_pyramid_pool, spatial_pyramid_pool
+from spp_ops import _checks
+from spp_ops._checks import Levels
+from spp_ops.functional import DEFAULT_LEVELS, DEFAULT_TARGET_AREA, roi_spatial_pyramid_pool, spatial_pyramid_pool
 from spp_ops.projection import Projections
 
 
@@ -19,8 +21,9 @@ class SpatialPyramidPool2d(nn.Module):
         levels: numbers of bins along each side, or (rows, columns) pairs.
     """
 
-    def __init__(self, levels: Sequence[int | tuple[int, int]] = (6, 3, 2, 1)) -> None:
+    def __init__(self, levels: Levels = DEFAULT_LEVELS) -> None:
         super().__init__()
+        _checks.level_pairs(levels)
         self.levels = tuple(levels)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -44,11 +47,12 @@ class RoISpatialPyramidPool(nn.Module):
 
     def __init__(
         self,
-        levels: Sequence[int | tuple[int, int]] = (6, 3, 2, 1),
+        levels: Levels = DEFAULT_LEVELS,
         projection: Projections = 1.0,
-        target_area: float = 224.0**2,
+        target_area: float = DEFAULT_TARGET_AREA,
     ) -> None:
         super().__init__()
+        _checks.level_pairs(levels)
         self.levels = tuple(levels)
         self.projection = projection
         self.target_area = target_area

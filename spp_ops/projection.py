@@ -48,6 +48,8 @@ class Fit(IntEnum):
 
 @dataclass(frozen=True)
 class CornerRule:
+    """One corner's part of a rule."""
+
     offset: float
     round_op: RoundOp
     shift: int
@@ -55,12 +57,15 @@ class CornerRule:
 
 @dataclass(frozen=True)
 class AxisRule:
+    """A rule along one axis."""
+
     image_scale: float
     stride: float
     low: CornerRule
     high: CornerRule
 
     def numbers(self) -> list[float]:
+        """Encode the rule in 8 numbers."""
         corners = [float(n) for c in (self.low, self.high) for n in (c.offset, c.round_op, c.shift)]
         return [self.image_scale, self.stride, *corners]
 
@@ -78,16 +83,16 @@ class Projection:
         return f"Projection.{self.name}"
 
     def numbers(self) -> list[float]:
-        """The 17 numbers that encode the rule for the kernels, in the order of ``projection_from_numbers``."""
+        """Encode the rule for the kernels in 17 numbers, in the order of ``projection_from_numbers`` (window.h)."""
         return [*self.x.numbers(), *self.y.numbers(), float(self.fit)]
 
     @staticmethod
     def rounded(spatial_scale: Pair[float]) -> Projection:
-        """The rule of Caffe, Fast R-CNN and ``torchvision.ops.roi_pool``: cells ``round(x1 * scale)`` to
-        ``round(x2 * scale)``, both included.
+        """The rule of Caffe, Fast R-CNN and ``torchvision.ops.roi_pool``.
 
-        Bins are laid over the unclipped window, whose extents are at least one cell, and then clipped to the map; a bin
-        outside the map gives 0.
+        Cells ``round(x1 * scale)`` to ``round(x2 * scale)``, both included, halves rounded away from zero. Bins are
+        laid over the unclipped window, whose extents are at least one cell, and then clipped to the map; a bin outside
+        the map gives 0.
 
         Args:
             spatial_scale: cells per image pixel, 1 / stride; one number or (x, y).
@@ -113,10 +118,10 @@ class Projection:
     def receptive_field(
         receptive_field: ReceptiveField, image_scale: Pair[float] = 1.0, inset: float = 6.5
     ) -> Projection:
-        """The SPP-net authors' rule: the cells whose receptive-field centres are nearest the corners of the box, after
-        it was shrunk by `inset` pixels on each side.
+        """The rule of the SPP-net authors' code: cells whose receptive fields are centred nearest the box's corners.
 
-        Windows are clamped to the map and never empty: a reversed one becomes its middle cell.
+        The box is first shrunk by `inset` pixels on each side. Windows are clamped to the map and never empty: a
+        reversed one becomes its middle cell.
 
         Args:
             receptive_field: stride and centre of the layers below the map, from `spp_ops.receptive_field`.
@@ -143,10 +148,10 @@ class Projection:
 
     @staticmethod
     def floor_ceil(stride: Pair[float], image_scale: Pair[float] = 1.0) -> Projection:
-        """The rule of the paper's journal version: cells ``floor(x / S) + 1`` to ``ceil(x / S) - 1``, both included,
-        with pixels and cells counted from 1.
+        """The rule of the paper's journal version: cells ``floor(x / S) + 1`` to ``ceil(x / S) - 1``.
 
-        Windows are clamped to the map and never empty: a reversed one becomes its middle cell.
+        Both are included, and pixels and cells counted from 1. Windows are clamped to the map and never empty: a
+        reversed one becomes its middle cell.
 
         Args:
             stride: pixels of the network's input from cell to cell; one number or (x, y).

@@ -1,7 +1,7 @@
 """Receptive fields: which image pixels a cell of a feature map sees, worked out from the layers.
 
-Along each axis a cell of the image itself sees one pixel: size r = 1, stride j = 1, first centre c = 0 (0-based). A layer
-of kernel k, stride s and padding p turns these into
+Along each axis a cell of the image itself sees one pixel: size r = 1, stride j = 1, first centre c = 0 (0-based). A
+layer of kernel k, stride s and padding p turns these into
 
     r + (k - 1) * j,    j * s,    c + ((k - 1) / 2 - p) * j
 
@@ -114,7 +114,7 @@ _POINTWISE_LAYERS = (
     *(nn.BatchNorm2d, nn.SyncBatchNorm, nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm),
     *(nn.LocalResponseNorm, nn.CrossMapLRN2d),
 )
-
+_SLIDING_LAYERS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d)
 _PADDINGS = (nn.ZeroPad2d, nn.ConstantPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d)
 
 # Functions and methods, by name, that treat every place alike.
@@ -131,21 +131,24 @@ def _step(layer: nn.Module) -> Step | None:
         return Step(*declared)
     if isinstance(layer, _POINTWISE_LAYERS):
         return Step()
-    if isinstance(layer, nn.Conv2d | nn.MaxPool2d):
-        kernel = _xy(layer.kernel_size)
-        dilation = _xy(layer.dilation)
-        extent = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
-        if layer.padding == "same":
-            return Step(extent, 1, ((extent[0] - 1) // 2, (extent[1] - 1) // 2))
-        return Step(extent, _xy(layer.stride), (0, 0) if layer.padding == "valid" else _xy(layer.padding))
-    if isinstance(layer, nn.AvgPool2d):
-        return Step(_xy(layer.kernel_size), _xy(layer.stride), _xy(layer.padding))
-    if isinstance(layer, nn.LPPool2d):
-        return Step(_xy(layer.kernel_size), _xy(layer.stride or layer.kernel_size))
+    if isinstance(layer, _SLIDING_LAYERS):
+        return _sliding_step(layer)
     if isinstance(layer, _PADDINGS):
         left, _, top, _ = layer.padding
         return Step(padding=(left, top))
     return None
+
+
+def _sliding_step(layer: Any) -> Step:
+    """The step of a convolution or pooling."""
+    dilation = _xy(getattr(layer, "dilation", 1))
+    extent_x, extent_y = (d * (k - 1) + 1 for d, k in zip(dilation, _xy(layer.kernel_size), strict=True))
+    padding = getattr(layer, "padding", 0)
+    if padding == "same":
+        padding = (extent_y - 1) // 2, (extent_x - 1) // 2
+    elif padding == "valid":
+        padding = 0
+    return Step((extent_x, extent_y), _xy(layer.stride or layer.kernel_size), _xy(padding))
 
 
 def _is_layer(module: nn.Module) -> bool:
@@ -164,7 +167,7 @@ def _after(cells: _Cells, layer: nn.Module, path: str) -> _Cells:
     return _Cells(*(cells[axis].after(kernel[axis], stride[axis], padding[axis]) for axis in (0, 1)))
 
 
-class _CannotTrace(ValueError):
+class _UntraceableError(ValueError):
     pass
 
 
@@ -177,11 +180,11 @@ class _Tracer(fx.Tracer):
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         try:
             return super().call_module(m, forward, args, kwargs)
-        except _CannotTrace:
+        except _UntraceableError:
             raise
         except Exception as error:  # whatever the forward of a stranger's module raises on a traced value
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise _CannotTrace(
+            raise _UntraceableError(
                 f"{_path(self.path_of_module(m))}: cannot trace {type(m).__name__} ({reason}); "
                 "a module can declare its receptive field as its attribute `receptive_field_step`"
             ) from error

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from spp_ops import _checks
+from spp_ops._checks import Levels
 from spp_ops._geometry import place_boxes
 from spp_ops.projection import Projections, as_projections
-
-Levels = Sequence[int | tuple[int, int]]
 
 
 def roi_spatial_pyramid_pool(
@@ -30,29 +30,37 @@ def roi_spatial_pyramid_pool(
 
     Reads the boxes back from the device, so that bad rows raise a ValueError on every device.
     """
-    maps = [features] if isinstance(features, Tensor) else list(features)
-    rois = rois if isinstance(rois, Tensor) else _with_image_index(rois)
-    pairs = _pairs(levels)
+    maps = _checks.maps(features)
+    pairs = _checks.level_pairs(levels)
+    boxes = _checks.boxes(rois, maps[0])
+    chosen = _checks.chosen_maps(map_index, boxes)
     sizes = [(each.shape[2], each.shape[3]) for each in maps]
-    projections = as_projections(projection, len(maps))
-    placements = place_boxes(rois, sizes, projections, maps[0].shape[0], map_index, target_area)
-    _refuse_bad_rows(rois, placements.map)
+    rules = as_projections(projection, len(maps))
+    images = maps[0].shape[0]
+    area = _checks.positive("target_area", target_area)
+    placements = place_boxes(boxes, sizes, rules, images=images, map_index=chosen, target_area=area)
+    _refuse_bad_rows(placements.map, boxes, chosen, images, len(maps))
     rows = [
         pool_window(maps[m][image], window, pairs)
         for m, image, window in zip(*(each.tolist() for each in placements), strict=True)
     ]
-    return _stack_rows(rows, maps[0], pairs, out)
+    pooled = _stack(rows, maps[0], pairs)
+    if out is None:
+        return pooled
+    _checks.output(out, maps[0], *pooled.shape)
+    return out.copy_(pooled)
 
 
 def spatial_pyramid_pool(features: Tensor, levels: Levels = (6, 3, 2, 1)) -> Tensor:
     """`spp_ops.spatial_pyramid_pool` in plain PyTorch: the window of every image is its whole map."""
+    (features,) = _checks.maps(features)
+    pairs = _checks.level_pairs(levels)
     height, width = features.shape[2:]
-    pairs = _pairs(levels)
-    return _stack_rows([pool_window(image, (0, 0, width, height), pairs) for image in features], features, pairs)
+    return _stack([pool_window(image, (0, 0, width, height), pairs) for image in features], features, pairs)
 
 
 def pool_window(features: Tensor, window: Sequence[int], levels: Sequence[tuple[int, int]]) -> Tensor:
-    """Pools one window (x, y, width, height) of one image's features [C, H, W] to [C * M].
+    """Pool one window (x, y, width, height) of one image's features [C, H, W] to [C * M].
 
     Levels follow in the order given, each (channel, row, column).
     """
@@ -88,32 +96,24 @@ def first_maximum(cells: Tensor) -> Tensor:
     return cells.take_along_dim(cells.argmax(dim=1, keepdim=True), dim=1).squeeze(1)
 
 
-def _stack_rows(
-    rows: list[Tensor], features: Tensor, levels: list[tuple[int, int]], out: Tensor | None = None
-) -> Tensor:
-    if not rows:  # an empty slice of the features, so that gradients exist here too
-        rows_wide = features.shape[1] * sum(rows * columns for rows, columns in levels)
-        pooled = features.flatten()[:0].reshape(0, rows_wide)
-    else:
-        pooled = torch.stack(rows)
-    return pooled if out is None else out.copy_(pooled)
+def _stack(rows: list[Tensor], features: Tensor, levels: list[tuple[int, int]]) -> Tensor:
+    if rows:
+        return torch.stack(rows)
+    columns = features.shape[1] * sum(rows * columns for rows, columns in levels)
+    return features.flatten()[:0].reshape(0, columns)  # part of the features, so that it has a gradient
 
 
-def _pairs(levels: Levels) -> list[tuple[int, int]]:
-    return [level if isinstance(level, tuple) else (level, level) for level in levels]
-
-
-def _with_image_index(rois: Sequence[Tensor]) -> Tensor:
-    """[R, 5] from one [R_i, 4] for each image, in at least float32: 16 bits do not hold every image index."""
-    wide = torch.promote_types(rois[0].dtype, torch.float32)
-    boxes = torch.cat(list(rois)).to(wide)
-    counts = torch.tensor([len(each) for each in rois], device=boxes.device)
-    image = torch.arange(len(rois), device=boxes.device).repeat_interleave(counts)
-    return torch.cat([image.to(wide)[:, None], boxes], dim=1)
-
-
-def _refuse_bad_rows(rois: Tensor, chosen_map: Tensor) -> None:
-    bad = (chosen_map < 0).nonzero()
-    if len(bad):
-        row = int(bad[0])
-        raise ValueError(f"rois: row {row} is {rois[row].tolist()}")
+def _refuse_bad_rows(placed: Tensor, rois: Tensor, map_index: Tensor | None, images: int, maps: int) -> None:
+    bad = (placed < 0).nonzero()
+    if len(bad) == 0:
+        return
+    row = int(bad[0])
+    numbers = rois[row]
+    text = f"rois: row {row} is ({', '.join(f'{number:g}' for number in numbers.tolist())}), expected "
+    if not numbers.isfinite().all():
+        raise ValueError(text + "finite numbers")
+    if map_index is not None and not 0 <= map_index[row] < maps:
+        raise ValueError(f"map_index: row {row} is {int(map_index[row])}, expected a map from 0 to {maps - 1}")
+    if images == 0:
+        raise ValueError(text + "no rows, as features hold no image")
+    raise ValueError(text + f"a whole image index from 0 to {images - 1}")

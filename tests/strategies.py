@@ -161,7 +161,7 @@ VALUES: dict[str, Callable[[tuple[int, ...], torch.Generator], Tensor]] = {
     "inf": _sprinkled(float("inf"), float("-inf")),
     "NaN and inf": _sprinkled(float("inf"), float("-inf"), float("nan")),
     "nothing but -inf": lambda shape, generator: torch.full(shape, float("-inf")),
-    "largest and least": _sprinkled(torch.finfo(torch.float16).max, torch.finfo(torch.float16).smallest_subnormal),
+    "largest and smallest": _sprinkled(torch.finfo(torch.float16).max, 2.0**-24),
 }
 NOT_FINITE = ("NaN", "inf", "NaN and inf", "nothing but -inf")
 

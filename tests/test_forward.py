@@ -41,9 +41,7 @@ def test_many_windows(dtype: torch.dtype, layout: str, device: torch.device, thr
     rois = random_rois(300, 2, 50 * 16, 38 * 16, generator)
     pooled = spp_ops.roi_spatial_pyramid_pool(features.to(device), rois.to(device), projection=1 / 16)
     pairs = [(n, n) for n in (6, 3, 2, 1)]
-    expected = _vectorised.roi_spatial_pyramid_pool(
-        [features], rois, pairs, [Projection.rounded(1 / 16)], map_index=None, target_area=0.0
-    )
+    expected = _vectorised.roi_spatial_pyramid_pool([features], rois, pairs, [Projection.rounded(1 / 16)])
     assert_same(pooled, expected)
 
 
@@ -121,8 +119,11 @@ def test_output_can_be_preallocated(case: Case, device: torch.device) -> None:
     maps = [each.to(device) for each in case.maps]
     wide = torch.full((expected.shape[0], expected.shape[1] + 3), 7.0, dtype=expected.dtype, device=device)
     for out in (torch.full_like(expected, 7.0, device=device), wide[:, : expected.shape[1]]):
-        returned = case.call(lambda *args, out=out, **keywords: spp_ops.roi_spatial_pyramid_pool(
-            *args, out=out, **keywords), maps, device)
+        returned = case.call(
+            lambda *args, out=out, **keywords: spp_ops.roi_spatial_pyramid_pool(*args, out=out, **keywords),
+            maps,
+            device,
+        )
         assert returned is out
         assert_same(out, expected)
     assert (wide[:, expected.shape[1] :] == 7).all()

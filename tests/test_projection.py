@@ -24,7 +24,7 @@ FAR_AWAY = 10**6  # pixels; keeps a window from being reversed
 
 def windows(rule: Projection, rows: Tensor, height: int = 10**6, width: int = 10**6) -> list[list[int]]:
     """x, y, width and height of each row (image, x1, y1, x2, y2)."""
-    return place_boxes(rows, [(height, width)], [rule], 1, None, 0.0).windows.tolist()
+    return place_boxes(rows, [(height, width)], [rule], images=1).windows.tolist()
 
 
 def first_and_last(rule: Projection, dtype: torch.dtype = torch.float64) -> tuple[list[int], list[int]]:
@@ -100,7 +100,9 @@ def test_cells_are_taken_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("rule", [Projection.receptive_field(ZF5), Projection.floor_ceil(16)])
-@given(corners=st.lists(st.floats(-1e6, 1e6, width=32), min_size=4, max_size=4), size=st.tuples(*[st.integers(1, 30)] * 2))
+@given(
+    corners=st.lists(st.floats(-1e6, 1e6, width=32), min_size=4, max_size=4), size=st.tuples(*[st.integers(1, 30)] * 2)
+)
 def test_clamped_windows_lie_on_the_map(rule: Projection, corners: list[float], size: tuple[int, int]) -> None:
     ((x, y, width, height),) = windows(rule, torch.tensor([[0.0, *corners]]), *size)
     assert 0 <= y < y + height <= size[0]
@@ -136,8 +138,8 @@ def test_the_nearest_area_chooses_the_map_and_the_first_of_equals() -> None:
     rules = [Projection.rounded(scale) for scale in (0.5, 1.0, 2.0, 2.0)]
     rows = torch.tensor([[0.0, 0, 0, 9, 9], [0, 0, 0, 19, 19], [0, 0, 0, 4, 4], [0, 9, 9, 0, 0]])
     # Areas 100, 400, 25 and 0 are scaled by 1/4, 1, 4, 4.
-    assert place_boxes(rows, [(9, 9)] * 4, rules, 1, None, 100.0).map.tolist() == [1, 0, 2, 0]
-    between = place_boxes(rows[:1], [(9, 9)] * 2, rules[:2], 1, None, 62.5)  # 25 and 100 are equally near
+    assert place_boxes(rows, [(9, 9)] * 4, rules, images=1, target_area=100.0).map.tolist() == [1, 0, 2, 0]
+    between = place_boxes(rows[:1], [(9, 9)] * 2, rules[:2], images=1, target_area=62.5)  # 25 and 100 are equally near
     assert between.map.tolist() == [0]
 
 

@@ -127,12 +127,12 @@ def test_a_layer_may_declare_its_step() -> None:
         (nn.Flatten(), r"^module: Flatten"),
         (nn.Sequential(nn.Conv2d(1, 1, 3), nn.Sequential(nn.ReLU(), nn.Flatten())), r"^1\.1: Flatten"),
         (nn.Sequential(OrderedDict(head=nn.Linear(3, 3))), r"^head: Linear"),
-        (nn.AdaptiveAvgPool2d(3), "^module: AdaptiveAvgPool2d"),
-        (nn.ConvTranspose2d(1, 1, 2), "^module: ConvTranspose2d"),
-        (nn.Sequential(nn.Upsample(2)), "^0: Upsample"),
+        (nn.AdaptiveAvgPool2d(3), r"^module: AdaptiveAvgPool2d"),
+        (nn.ConvTranspose2d(1, 1, 2), r"^module: ConvTranspose2d"),
+        (nn.Sequential(nn.Upsample(2)), r"^0: Upsample"),
         (nn.Sequential(nn.ReLU(), nn.Sequential(Undeclared())), r"^1\.0: cannot trace Undeclared"),
-        (nn.Sequential(Branches(nn.MaxPool2d(2), nn.Identity())), "^0: maps of different strides meet"),
-        (nn.Sequential(nn.Conv2d(1, 1, 3), Branches()), "^1: "),
+        (nn.Sequential(Branches(nn.MaxPool2d(2), nn.Identity())), r"^0: maps of different strides meet"),
+        (nn.Sequential(nn.Conv2d(1, 1, 3), Branches()), r"^1: "),
     ],
 )
 def test_what_cannot_be_analysed_is_named(module: nn.Module, text: str) -> None:
