@@ -1,0 +1,56 @@
+"""The root command, and the one place where errors become a line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+import spp_ops
+from spp_ops.cli._group import ModuleGroup
+
+# What bad input raises. Anything else is a bug, and its traceback is wanted.
+_INPUT_ERRORS = (ValueError, TypeError, OSError, ImportError)
+
+
+class Root(ModuleGroup):
+    """Ends with exit code 2 and `error: ...` on bad input."""
+
+    def main(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        try:
+            code = super().main(args, prog_name, standalone_mode=False, **extra)
+        except click.exceptions.NoArgsIsHelpError as help_wanted:
+            help_wanted.show()
+            code = 2
+        except click.ClickException as error:
+            code = _fail(error.format_message())
+        except click.Abort:
+            code = _fail("interrupted", code=130)
+        except _INPUT_ERRORS as error:
+            if "--traceback" in (sys.argv[1:] if args is None else args):
+                raise
+            code = _fail(str(error) or type(error).__name__)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int = 2) -> int:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    return code
+
+
+@click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(spp_ops.__version__, prog_name="spp-ops")
+@click.option("--traceback", is_flag=True, help="On bad input show where in the code it was noticed.")
+def main(traceback: bool) -> None:
+    """Spatial pyramid pooling of image regions, and SPP-net on it.
+
+    `spp-ops COMMAND --help` explains a command and gives examples.
+    """

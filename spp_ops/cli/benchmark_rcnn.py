@@ -1,0 +1,66 @@
+"""`spp-ops benchmark rcnn`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import torch
+from rich.console import Console
+
+from spp_ops import demo
+from spp_ops.cli._comparison import comparison_options
+from spp_ops.cli._options import device_option, examples, image_option, output_option, seed_option
+from spp_ops.comparison import Settings
+from spp_ops.comparison.pictures import save_time_chart
+from spp_ops.datasets.image import load_image
+from spp_ops.files import write_json
+from spp_ops.machine import describe_machine, one_line
+from spp_ops.progress import Steps
+
+
+@click.command(
+    epilog=examples(
+        "benchmark rcnn",
+        "benchmark rcnn --image street.jpg --json times.json --plot times.png",
+        "benchmark rcnn --arch overfeat7 --device cuda",
+    )
+)
+@image_option
+@click.option(
+    "--arch", default=Settings.arch, show_default=True, help="zf5, convnet5, overfeat5, overfeat7, vgg16, ..."
+)
+@comparison_options
+@output_option("json", "Write the figures there.")
+@output_option("plot", "Draw the times there; the format follows the ending.")
+@device_option
+@seed_option
+def command(
+    *,
+    image: Path | None,
+    arch: str,
+    windows: int,
+    rcnn_windows: int | None,
+    repeats: int,
+    json_path: Path | None,
+    plot_path: Path | None,
+    device: torch.device,
+    seed: int,
+) -> None:
+    """SPP-net beside R-CNN on one photo, stage by stage.
+
+    The paper's timing table, at one scale and at five. Pooled features are checked against the plain PyTorch reference
+    before anything is timed.
+    """
+    console = Console()
+    settings = Settings(arch=arch, windows=windows, rcnn_windows=rcnn_windows, repeats=repeats, seed=seed)
+    photo = demo.sample_photo() if image is None else load_image(image)
+    machine = describe_machine(device)
+    with Steps(console) as progress:
+        _, _, comparison = demo.measure(photo, device, settings, progress)
+    demo.print_comparison(console, comparison, f"{image or 'sample photo'}, {arch} on {device}")
+    console.print(one_line(machine), style="dim", highlight=False)
+    if json_path is not None:
+        write_json(json_path, demo.report_of(comparison, settings, machine))
+    if plot_path is not None:
+        save_time_chart(plot_path, comparison, one_line(machine))

@@ -1,0 +1,49 @@
+"""`spp-ops demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import torch
+from rich.console import Console
+
+from spp_ops import demo
+from spp_ops.cli._comparison import comparison_options
+from spp_ops.cli._options import device_option, examples, image_option, seed_option
+from spp_ops.comparison import Settings
+
+
+@click.command(epilog=examples("demo", "demo --image street.jpg --out out/street", "demo --device cuda --windows 500"))
+@image_option
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("out"),
+    show_default=True,
+    help="Folder for demo.png, times.png and demo.json.",
+)
+@comparison_options
+@device_option
+@seed_option
+@click.pass_context
+def command(
+    context: click.Context,
+    *,
+    image: Path | None,
+    out: Path,
+    windows: int,
+    rcnn_windows: int | None,
+    repeats: int,
+    device: torch.device,
+    seed: int,
+) -> None:
+    """The main job: SPP-net beside R-CNN on a photo.
+
+    Computes features of about 2,000 windows both ways, prints the times, verifies gradients and draws a picture. Both
+    use ZF-5. SPP-net computes its feature maps once (at one scale and at five) and pools every window from them;
+    R-CNN sends every window through the network. The exit code is 1 if a gradient check fails.
+    """
+    settings = Settings(windows=windows, rcnn_windows=rcnn_windows, repeats=repeats, seed=seed)
+    passed = demo.run(image, out, device, settings, Console())
+    context.exit(0 if passed else 1)

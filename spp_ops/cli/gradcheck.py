@@ -1,0 +1,34 @@
+"""`spp-ops gradcheck`."""
+
+from __future__ import annotations
+
+import click
+import torch
+from rich.console import Console
+
+from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.demo import print_gradients
+from spp_ops.progress import Steps
+from spp_ops.self_check import GRADIENT_CASES, check_gradients
+
+
+@click.command(epilog=examples("gradcheck", "gradcheck --device cuda --seed 3"))
+@device_option
+@seed_option
+@click.pass_context
+def command(context: click.Context, device: torch.device, seed: int) -> None:
+    """Verifies the kernels' derivatives, a line a case.
+
+    Output and gradient are compared with the plain PyTorch reference, first and second derivatives with numerical
+    ones, in float64. The exit code is 1 if a case fails.
+    """
+    console = Console()
+    failures = 0
+    with Steps(console, len(GRADIENT_CASES)) as progress:
+        for result in check_gradients(device, seed, progress.begin):
+            print_gradients(console, result)
+            failures += result.failure is not None
+    console.print(
+        f"{len(GRADIENT_CASES) - failures} of {len(GRADIENT_CASES)} cases passed on {device}", highlight=False
+    )
+    context.exit(1 if failures else 0)

@@ -1,0 +1,29 @@
+"""`spp-ops info`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from spp_ops.cli._options import device_option, examples
+from spp_ops.machine import describe_machine
+
+
+@click.command(epilog=examples("info", "info --json"))
+@device_option
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def command(device: torch.device, as_json: bool) -> None:
+    """Build, device, processor and versions: what a bug report needs."""
+    facts = describe_machine(device)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in facts.items():
+        text = ", ".join(value) if isinstance(value, list) else str(value)
+        table.add_row(f"[bold]{name}[/]", text or "none")
+    Console().print(table)

@@ -1,0 +1,112 @@
+"""Any photo -> 8-bit RGB pixels -> the tensor a network wants."""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]  # [H, W, 3], RGB
+ImageSource: TypeAlias = "str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]"
+
+# What Pillow's decoders are known to raise on damaged files, besides OSError.
+_DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
+
+
+class ImageError(ValueError):
+    """An image that can't be used; the message names it and says why."""
+
+
+def load_image(source: ImageSource) -> Pixels:
+    """Reads a photo as 8-bit RGB, upright.
+
+    Handles grey, palette, CMYK and 16-bit images, transparency (laid over white), EXIF rotation and animations (their
+    first frame).
+
+    Args:
+        source: path of a file, a Pillow image, or a uint8 array [H, W] (grey) or [H, W, 3] (RGB).
+
+    Returns:
+        uint8 array [H, W, 3], RGB; H, W >= 1.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ImageError: the file can't be decoded, is larger than Pillow's safety limit of about 179 million pixels, or
+            holds pixels without a defined range (floating-point ones).
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, Image.Image):
+        return _from_pillow(source, getattr(source, "filename", "") or "<Pillow image>")
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(f"image: expected a path, a Pillow image or an array, got {type(source).__name__}")
+    path = Path(source)
+    if not path.is_file():
+        raise FileNotFoundError(f"no image file at {path}")
+    try:
+        with Image.open(path) as image:
+            return _from_pillow(image, str(path))
+    except ImageError:
+        raise
+    except _DECODER_ERRORS as error:
+        reason = "unknown format or damaged header" if isinstance(error, UnidentifiedImageError) else error
+        raise ImageError(f"cannot read image {path}: {reason}") from error
+
+
+def _from_array(array: npt.NDArray[np.generic]) -> Pixels:
+    shape = array.shape
+    if array.dtype != np.uint8 or len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] != 3) or array.size == 0:
+        raise ImageError(f"image: expected uint8 [H, W] or [H, W, 3], not empty, got {array.dtype} {list(shape)}")
+    pixels = array if array.ndim == 3 else np.repeat(array[:, :, None], 3, axis=2)
+    return pixels.astype(np.uint8, copy=False)
+
+
+def _from_pillow(image: Image.Image, name: str) -> Pixels:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode == "F":
+        raise ImageError(f"cannot use image {name}: floating-point pixels have no defined range")
+    if upright.mode.startswith("I"):  # 16-bit grey, also where a decoder stores it in 32 bits
+        wide = np.asarray(upright).astype(np.int64)
+        if wide.min() < 0 or wide.max() > 65535:
+            raise ImageError(f"cannot use image {name}: pixels of more than 16 bits have no defined range")
+        upright = Image.fromarray((wide >> 8).astype(np.uint8))
+    if upright.has_transparency_data:
+        upright = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
+    return np.array(upright.convert("RGB"))
+
+
+def to_tensor(image: Pixels, device: torch.device | str | None = None) -> Tensor:
+    """uint8 pixels [H, W, 3] -> float32 tensor [1, 3, H, W] of the same values, channels-last in memory."""
+    pixels = torch.from_numpy(np.require(image, requirements=["C", "W"])).to(device)
+    return pixels.permute(2, 0, 1)[None].to(torch.float32, memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """How a network wants its pixels: `(value - mean) / std` of values 0..255, channels in RGB or BGR order.
+
+    `mean` and `std` are given for red, green, blue, whatever the order.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    bgr: bool = False
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """RGB values 0..255, float [..., 3, H, W] -> the same shape, normalised; memory format kept."""
+        mean, std = (pixels.new_tensor(numbers).view(3, 1, 1) for numbers in (self.mean, self.std))
+        normalised = (pixels - mean) / std
+        return normalised.flip(-3) if self.bgr else normalised
+
+
+PAPER_NORMALIZATION = Normalization(mean=(128.0, 128.0, 128.0), bgr=True)  # the authors' code (paper, section 2)
+IMAGENET_NORMALIZATION = Normalization(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))  # torchvision's

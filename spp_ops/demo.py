@@ -1,0 +1,110 @@
+"""The main job: features of a photo's windows by SPP-net and by R-CNN, side by side, with gradients verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from spp_ops.comparison import Comparison, Settings, compare
+from spp_ops.comparison.pictures import Example, save_overview, save_time_chart
+from spp_ops.comparison.report import as_data, table
+from spp_ops.comparison.timing import steps
+from spp_ops.datasets.image import Pixels, load_image
+from spp_ops.detection.proposals import Boxes, selective_search
+from spp_ops.files import write_json
+from spp_ops.machine import describe_machine, one_line
+from spp_ops.models import SPPNet, create
+from spp_ops.progress import Steps
+from spp_ops.self_check import GRADIENT_CASES, GradientResult, check_gradients
+
+
+def sample_photo() -> Pixels:
+    """The photo used where none is given: 640 x 427 pixels, shipped with scikit-learn."""
+    from sklearn.datasets import load_sample_image
+
+    return load_image(load_sample_image("china.jpg"))
+
+
+def run(image: Path | None, out: Path, device: torch.device, settings: Settings, console: Console) -> bool:
+    """Compares, checks, prints and saves: all that `spp-ops demo` does.
+
+    Args:
+        image: path of a photo; None: the sample photo.
+        out: folder for demo.png, times.png and demo.json.
+        device: where to compute.
+        settings: what to compare.
+        console: where tables and the progress bar go.
+
+    Returns:
+        Whether every gradient check passed.
+    """
+    photo = sample_photo() if image is None else load_image(image)
+    name = "sample photo" if image is None else str(image)
+    machine = describe_machine(device)
+    with Steps(console) as progress:
+        net, windows, comparison = measure(photo, device, settings, progress)
+        progress.expect(len(GRADIENT_CASES) + 1)
+        print_comparison(console, comparison, f"{name}, {settings.arch} on {device}")
+        console.print("gradcheck and gradgradcheck of the kernels, in float64:")
+        gradients = []
+        for result in check_gradients(device, settings.seed, progress.begin):
+            gradients.append(result)
+            print_gradients(console, result)
+        progress.begin("pictures")
+        subtitle = one_line(machine)
+        example = Example.choose(net, photo, windows, settings)
+        save_overview(out / "demo.png", example, comparison, subtitle)
+        save_time_chart(out / "times.png", comparison, subtitle)
+    report = {
+        "image": name,
+        "image_size": [photo.shape[1], photo.shape[0]],
+        **report_of(comparison, settings, machine),
+        "gradient_checks_passed": {result.name: result.failure is None for result in gradients},
+    }
+    write_json(out / "demo.json", report)
+    console.print(f"\nSaved {out / 'demo.png'}, {out / 'times.png'} and {out / 'demo.json'}", highlight=False)
+    return all(result.failure is None for result in gradients)
+
+
+def measure(
+    photo: Pixels, device: torch.device, settings: Settings, progress: Steps
+) -> tuple[SPPNet, Boxes, Comparison]:
+    """Finds windows, makes the network (with random weights: times do not depend on them) and compares."""
+    progress.expect(2)
+    progress.begin("selective search")
+    windows = selective_search(photo, side=settings.proposal_side, limit=settings.windows)
+    if len(windows) == 0:
+        raise ValueError("image: selective search finds no windows in it")
+    progress.begin(f"{settings.arch} with random weights")
+    torch.manual_seed(settings.seed)
+    net = create(settings.arch, levels=settings.levels).to(device).eval()
+    progress.expect(steps(settings, len(windows), device))
+    return net, windows, compare(net, photo, torch.from_numpy(windows), settings, progress.begin)
+
+
+def print_comparison(console: Console, comparison: Comparison, title: str) -> None:
+    """The table, and what was checked before the clock ran."""
+    console.print(table(comparison, title))
+    console.print(
+        f"[green]ok[/]  features of {comparison.checked_windows} windows equal the PyTorch reference's to the bit\n",
+        highlight=False,
+    )
+
+
+def print_gradients(console: Console, result: GradientResult) -> None:
+    """One line for one case."""
+    if result.failure is None:
+        console.print(
+            f"[green]ok[/]  {result.name:<32} [dim]{result.inputs:>4} inputs, {result.outputs} outputs[/]",
+            highlight=False,
+        )
+    else:
+        console.print(f"[red]failed[/]  {result.name}: {result.failure}", highlight=False)
+
+
+def report_of(comparison: Comparison, settings: Settings, machine: dict[str, Any]) -> dict[str, Any]:
+    """The figures with what they were measured on, for JSON."""
+    return {"arch": settings.arch, "seed": settings.seed, "machine": machine, **as_data(comparison)}

@@ -1,0 +1,56 @@
+"""The machine a measurement was made on, and the device to use."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import spp_ops
+
+
+def choose_device(name: str | None = None) -> torch.device:
+    """The device called `name` ("cpu", "cuda", "cuda:1", ...); None: the first GPU, or the CPU where there is none.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, ImportError) as error:
+        raise ValueError(f"device: {name!r} is not available here: {str(error).splitlines()[0]}") from error
+    return device
+
+
+def describe_machine(device: torch.device) -> dict[str, Any]:
+    """What a figure needs beside it: the device, the processor, and all of `spp_ops.build_info`."""
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        **spp_ops.build_info(),
+    }
+
+
+def one_line(machine: dict[str, Any]) -> str:
+    """The part of a description that decides how long things take, for pictures."""
+    if machine["device"] != "cpu":
+        return f"{machine['device']}, torch {machine['torch']}"
+    return f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}"
+
+
+def _processor() -> str:
+    """The processor's name; Linux hides it from `platform`."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,23 @@
+"""The paper's networks, and SPP-net over any convolution stack."""
+
+from spp_ops.models.architectures import convnet5, overfeat5, overfeat7, zf5
+from spp_ops.models.backbones import backbone, backbone_names
+from spp_ops.models.create import PAPER_NETWORKS, create
+from spp_ops.models.layers import WithinChannelLRN
+from spp_ops.models.shapes import map_shape, smallest_input
+from spp_ops.models.spp_net import SPPNet
+
+__all__ = [
+    "PAPER_NETWORKS",
+    "SPPNet",
+    "WithinChannelLRN",
+    "backbone",
+    "backbone_names",
+    "convnet5",
+    "create",
+    "map_shape",
+    "overfeat5",
+    "overfeat7",
+    "smallest_input",
+    "zf5",
+]

@@ -1,0 +1,101 @@
+"""Convolution stacks of torchvision's networks, by name, with pretrained weights by name or from a file."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+# The part of each family that gives feature maps. A max pooling at its end is left out: the pyramid takes its place.
+_FAMILIES = ("alexnet", "vgg", "squeezenet", "resnet", "resnext", "wide_resnet")
+_RESNET_LAYERS = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
+
+
+def backbone_names() -> list[str]:
+    """Names that `backbone` knows."""
+    from torchvision import models
+
+    return [name for name in models.list_models(module=models) if name.startswith(_FAMILIES)]
+
+
+def backbone(name: str, weights: str | os.PathLike[str] | None = None) -> nn.Sequential:
+    """The convolution stack of a torchvision network: images [N, 3, H, W] -> maps [N, C, h, w].
+
+    Args:
+        name: one of `backbone_names()`: AlexNet, VGG, SqueezeNet, ResNet and their variants.
+        weights: None for random ones; the name of a torchvision entry ("IMAGENET1K_V1", "DEFAULT"), which torchvision
+            downloads once; or a file with the state dict of the whole network (`torch.save`, or safetensors).
+
+    Raises:
+        ValueError: the name or the entry is unknown, or the file does not hold this network's weights.
+        FileNotFoundError: there is no such file.
+    """
+    from torchvision.models import get_model
+
+    if name not in backbone_names():
+        raise ValueError(f"name: expected one of {', '.join(backbone_names())}, got {name!r}")
+    if weights is None or _is_file_name(weights):
+        layers = _convolutions(get_model(name, weights=None))
+        if weights is not None:
+            copy_weights(layers, read_state_dict(Path(weights)), f"{weights} does not fit {name}")
+        return layers
+    try:
+        return _convolutions(get_model(name, weights=str(weights)))
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"weights: torchvision has no entry {weights!r} for {name}") from error
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Tensors by name from a file of `torch.save` or safetensors; no code in the file is run.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it holds something else.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights file at {path}")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return dict(load_file(path))
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"weights: {path} is not a file of tensors: {str(error).splitlines()[0]}") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"weights: {path} does not hold a state dict (tensors by name)")
+    return state
+
+
+def copy_weights(module: nn.Module, state: dict[str, Tensor], complaint: str) -> None:
+    """Copies into `module` all tensors it has, out of a state dict that may hold more.
+
+    In the names, a leading "features." is optional.
+
+    Raises:
+        ValueError: a tensor is missing or has another shape; the message begins with `complaint`.
+    """
+    state = {key.removeprefix("features."): tensor for key, tensor in state.items()}
+    wanted = module.state_dict()
+    for key, tensor in wanted.items():
+        if key not in state:
+            raise ValueError(f"weights: {complaint}: there is no {key} in it")
+        if state[key].shape != tensor.shape:
+            raise ValueError(f"weights: {complaint}: {key} is {list(state[key].shape)}, expected {list(tensor.shape)}")
+    module.load_state_dict({key: state[key] for key in wanted})
+
+
+def _is_file_name(weights: str | os.PathLike[str]) -> bool:
+    return not isinstance(weights, str) or Path(weights).suffix != "" or Path(weights).exists()
+
+
+def _convolutions(network: nn.Module) -> nn.Sequential:
+    if hasattr(network, "layer4"):
+        return nn.Sequential(OrderedDict((name, network.get_submodule(name)) for name in _RESNET_LAYERS))
+    features = network.get_submodule("features")
+    layers = list(features.children())
+    return nn.Sequential(*(layers[:-1] if isinstance(layers[-1], nn.MaxPool2d) else layers))

@@ -1,0 +1,50 @@
+"""A network by its name, as the command line's --arch gives it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from spp_ops._checks import Levels
+from spp_ops.models.architectures import convnet5, overfeat5, overfeat7, zf5
+from spp_ops.models.backbones import backbone, backbone_names, copy_weights, read_state_dict
+from spp_ops.models.spp_net import SPPNet
+
+PAPER_NETWORKS = {"zf5": zf5, "convnet5": convnet5, "overfeat5": overfeat5, "overfeat7": overfeat7}
+
+
+def create(
+    arch: str,
+    num_classes: int = 1000,
+    levels: Levels | None = (6, 3, 2, 1),
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    hidden: Sequence[int] = (4096, 4096),
+    dropout: float = 0.5,
+) -> SPPNet:
+    """One of the paper's networks, or an SPP head on the convolution stack of one of torchvision's.
+
+    Args:
+        arch: a name from `PAPER_NETWORKS` or `backbone_names()`.
+        num_classes: number of scores.
+        levels: the pyramid; None (the paper's networks only) for the network without one.
+        weights: for one of torchvision's networks as in `backbone`; for one of the paper's a file with the state dict
+            of the whole network.
+        hidden: widths of the fully connected layers below the scores.
+        dropout: probability of a zero after each of them.
+
+    Raises:
+        ValueError: the name is unknown or the weights don't fit.
+        FileNotFoundError: there is no such weights file.
+    """
+    if arch in PAPER_NETWORKS:
+        net = PAPER_NETWORKS[arch](num_classes, levels, hidden=hidden, dropout=dropout)
+        if weights is not None:
+            copy_weights(net, read_state_dict(Path(weights)), f"{weights} does not fit {arch}")
+        return net
+    if arch not in backbone_names():
+        raise ValueError(f"arch: expected one of {', '.join([*PAPER_NETWORKS, *backbone_names()])}, got {arch!r}")
+    if levels is None:
+        raise ValueError(f"levels: expected a pyramid, as {arch} comes without one, got None")
+    return SPPNet(backbone(arch, weights), levels, num_classes, hidden=hidden, dropout=dropout)
