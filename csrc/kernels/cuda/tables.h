@@ -25,7 +25,7 @@ struct TableMap {
   int32_t height;
   int32_t width;
   int32_t tiles_x;
-  int32_t tiles;
+  int64_t tiles;
   void* tables;
   bool whole_vectors;  // a vector's channels may be read at once
 };

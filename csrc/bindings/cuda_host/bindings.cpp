@@ -1,0 +1,168 @@
+// Python module: the CUDA kernels, run on the host, on NumPy arrays. bfloat16 travels as uint16 arrays of its bits.
+#include <pybind11/functional.h>
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <stdexcept>
+
+#include "block.h"
+#include "faults.h"
+#include "roi_spp_cuda.h"
+
+namespace py = pybind11;
+
+namespace spp::cuda_host {
+namespace {
+
+using Levels = std::vector<std::pair<int64_t, int64_t>>;
+
+constexpr int kGarbage = 0xA5;  // what no kernel has written shows
+
+Pyramid pyramid_of(const Levels& levels) {
+  std::vector<int64_t> numbers;
+  for (const auto& [rows, columns] : levels) numbers.insert(numbers.end(), {rows, columns});
+  return make_pyramid(numbers.data(), static_cast<int32_t>(levels.size()));
+}
+
+int64_t stride(const py::array& array, int axis) { return array.strides(axis) / array.itemsize(); }
+
+FeatureMap map_of(const py::array& array) {
+  return {array.data(),     stride(array, 0), stride(array, 1),
+          stride(array, 2), stride(array, 3), static_cast<int32_t>(array.shape(2)), static_cast<int32_t>(array.shape(3)),
+          {}};
+}
+
+py::array garbage(const py::dtype& type, std::vector<py::ssize_t> shape) {
+  py::array array(type, std::move(shape));
+  if (array.nbytes() > 0) std::memset(array.mutable_data(), kGarbage, array.nbytes());
+  return array;
+}
+
+// Exactly as large as asked for, so that AddressSanitizer sees what lies beyond.
+class Scratch {
+ public:
+  explicit Scratch(size_t bytes) {
+    const size_t whole = (bytes + cuda::kWorkspaceAlignment - 1) / cuda::kWorkspaceAlignment * cuda::kWorkspaceAlignment;
+    if (bytes == 0) return;
+    memory_ = std::aligned_alloc(cuda::kWorkspaceAlignment, whole);
+    std::memset(memory_, kGarbage, whole);
+  }
+  ~Scratch() { std::free(memory_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  void* data() const { return memory_; }
+
+ private:
+  void* memory_ = nullptr;
+};
+
+// `index`: None, or the dtype of the indices. `gap`: elements between the output's rows.
+py::tuple forward(const std::vector<py::array>& maps, int type, const std::vector<std::vector<double>>& projections,
+                  const py::array& boxes, int box_type, const std::optional<py::array_t<int64_t>>& map_index,
+                  double target_area, const Levels& levels, const py::object& index, int64_t gap) {
+  ForwardArgs args{};
+  for (size_t m = 0; m < maps.size(); ++m) {
+    args.maps[m] = map_of(maps[m]);
+    args.maps[m].projection = projection_from_numbers(projections.at(m).data());
+  }
+  args.map_count = static_cast<int32_t>(maps.size());
+  args.images = static_cast<int32_t>(maps[0].shape(0));
+  args.channels = maps[0].shape(1);
+  args.type = static_cast<DataType>(type);
+  args.boxes = {boxes.data(),
+                static_cast<DataType>(box_type),
+                stride(boxes, 0),
+                stride(boxes, 1),
+                map_index ? map_index->data() : nullptr,
+                target_area,
+                boxes.shape(0)};
+  args.pyramid = pyramid_of(levels);
+  const py::ssize_t rows = boxes.shape(0);
+  const py::ssize_t row_size = args.channels * args.pyramid.bins;
+  py::array output = garbage(maps[0].dtype(), {rows, row_size + gap});
+  args.output = output.mutable_data();
+  args.output_stride = row_size + gap;
+  py::array indices = garbage(index.is_none() ? py::dtype("int32") : py::dtype::from_args(index), {rows, row_size});
+  if (!index.is_none()) args.indices = indices.mutable_data();
+  args.index_type = indices.itemsize() == 2 ? IndexType::kUInt16 : IndexType::kInt32;
+  py::array sources = garbage(py::dtype("int32"), {rows});
+  args.sources = index.is_none() ? nullptr : static_cast<int32_t*>(sources.mutable_data());
+  const Scratch workspace(cuda::forward_workspace_bytes(args));
+  cuda::forward(args, workspace.data(), nullptr);
+  return py::make_tuple(output, indices, sources);
+}
+
+std::vector<py::array> backward(const py::array& grad_output, int type, const py::array& indices,
+                                const py::array_t<int32_t>& sources, const Levels& levels,
+                                const std::vector<std::pair<int, int>>& sizes, int images, int64_t channels,
+                                bool deterministic) {
+  BackwardArgs args{};
+  args.grad_output = grad_output.data();
+  args.grad_row_stride = stride(grad_output, 0);
+  args.grad_column_stride = stride(grad_output, 1);
+  args.indices = indices.data();
+  args.index_type = indices.itemsize() == 2 ? IndexType::kUInt16 : IndexType::kInt32;
+  args.sources = sources.data();
+  args.count = grad_output.shape(0);
+  args.pyramid = pyramid_of(levels);
+  std::vector<py::array> gradients;
+  for (size_t m = 0; m < sizes.size(); ++m) {
+    gradients.push_back(garbage(grad_output.dtype(), {images, channels, sizes[m].first, sizes[m].second}));
+    args.grad_maps[m] = gradients.back().mutable_data();
+    args.heights[m] = sizes[m].first;
+    args.widths[m] = sizes[m].second;
+  }
+  args.map_count = static_cast<int32_t>(sizes.size());
+  args.images = images;
+  args.channels = channels;
+  args.type = static_cast<DataType>(type);
+  args.deterministic = deterministic;
+  const Scratch workspace(cuda::backward_workspace_bytes(args));
+  cuda::backward(args, workspace.data(), nullptr);
+  return gradients;
+}
+
+py::array gather(const std::vector<py::array>& maps, int type, const py::array& indices,
+                 const py::array_t<int32_t>& sources, const Levels& levels) {
+  GatherArgs args{};
+  for (size_t m = 0; m < maps.size(); ++m) args.maps[m] = map_of(maps[m]);
+  args.map_count = static_cast<int32_t>(maps.size());
+  args.images = static_cast<int32_t>(maps[0].shape(0));
+  args.channels = maps[0].shape(1);
+  args.type = static_cast<DataType>(type);
+  args.indices = indices.data();
+  args.index_type = indices.itemsize() == 2 ? IndexType::kUInt16 : IndexType::kInt32;
+  args.sources = sources.data();
+  args.count = indices.shape(0);
+  args.pyramid = pyramid_of(levels);
+  py::array output = garbage(maps[0].dtype(), {indices.shape(0), indices.shape(1)});
+  args.output = output.mutable_data();
+  cuda::gather(args, nullptr);
+  return output;
+}
+
+void configure(bool random_order, uint64_t seed, bool watch_races, int multiprocessors, int max_shared_bytes) {
+  settings() = {random_order, seed, watch_races, multiprocessors, max_shared_bytes};
+}
+
+}  // namespace
+
+PYBIND11_MODULE(spp_cuda_host, module) {
+  using namespace py::literals;
+  const Settings usual;
+  module.def("configure", &configure, py::kw_only(), "random_order"_a = usual.random_order, "seed"_a = usual.seed,
+             "watch_races"_a = usual.watch_races, "multiprocessors"_a = usual.multiprocessors,
+             "max_shared_bytes"_a = usual.max_shared_bytes);
+  module.def("forward", &forward, "maps"_a, "type"_a, "projections"_a, "boxes"_a, "box_type"_a, "map_index"_a,
+             "target_area"_a, "levels"_a, "index"_a, "gap"_a = 0);
+  module.def("backward", &backward, "grad_output"_a, "type"_a, "indices"_a, "sources"_a, "levels"_a, "sizes"_a,
+             "images"_a, "channels"_a, "deterministic"_a);
+  module.def("gather", &gather, "maps"_a, "type"_a, "indices"_a, "sources"_a, "levels"_a);
+  module.def("run_faulty_kernel", &run_faulty_kernel, "name"_a);
+}
+
+}  // namespace spp::cuda_host

@@ -1,0 +1,68 @@
+#include "cuda_runtime.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <unordered_map>
+
+namespace {
+
+constexpr size_t kPlainSharedBytes = 48 * 1024;
+constexpr unsigned kMaxThreads = 1024;
+
+// How much shared memory each kernel has asked for with cudaFuncSetAttribute.
+std::unordered_map<const void*, size_t>& allowed_shared_bytes() {
+  static std::unordered_map<const void*, size_t> bytes;
+  return bytes;
+}
+
+}  // namespace
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+  const auto& settings = spp::cuda_host::settings();
+  *value = attribute == cudaDevAttrMultiProcessorCount ? settings.multiprocessors : settings.max_shared_bytes;
+  return cudaSuccess;
+}
+
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int value) {
+  if (value < 0 || value > spp::cuda_host::settings().max_shared_bytes) return cudaErrorInvalidValue;
+  allowed_shared_bytes()[kernel] = static_cast<size_t>(value);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t) {
+  std::memset(memory, value, bytes);
+  return cudaSuccess;
+}
+
+namespace spp::cuda_host {
+
+cudaError_t run_grid(const cudaLaunchConfig_t& config, const void* kernel, const std::function<void()>& body) {
+  const auto& allowed = allowed_shared_bytes();
+  const auto asked = allowed.find(kernel);
+  const size_t limit = std::max(kPlainSharedBytes, asked == allowed.end() ? 0 : asked->second);
+  const dim3 grid = config.gridDim;
+  if (config.blockDim.x == 0 || config.blockDim.x > kMaxThreads || config.blockDim.y != 1 || config.blockDim.z != 1 ||
+      grid.x == 0 || grid.x > INT32_MAX || grid.y == 0 || grid.y > UINT16_MAX || grid.z != 1 ||
+      config.dynamicSmemBytes > limit) {
+    return cudaErrorInvalidConfiguration;
+  }
+  std::mt19937_64 random(settings().seed);
+  std::vector<uint64_t> order(uint64_t{grid.x} * grid.y);
+  std::iota(order.begin(), order.end(), uint64_t{0});
+  if (settings().random_order) std::shuffle(order.begin(), order.end(), random);
+  gridDim = grid;
+  blockDim = config.blockDim;
+  for (uint64_t number : order) {
+    blockIdx = {static_cast<unsigned>(number % grid.x), static_cast<unsigned>(number / grid.x), 0};
+    const std::string what = "block (" + std::to_string(blockIdx.x) + ", " + std::to_string(blockIdx.y) + ")";
+    Block block(static_cast<int>(config.blockDim.x), config.dynamicSmemBytes, what, random);
+    block.run([&](int thread) {
+      threadIdx = {static_cast<unsigned>(thread), 0, 0};
+      body();
+    });
+  }
+  return cudaSuccess;
+}
+
+}  // namespace spp::cuda_host

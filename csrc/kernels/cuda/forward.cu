@@ -1,0 +1,46 @@
+// Forward: place the rows, build the tables, pool the windows.
+#include "forward_plan.h"
+
+namespace spp::cuda {
+namespace {
+
+template <typename Call>
+void with_types(const ForwardArgs& args, Call&& call) {
+  with_type(args.type, [&](auto type) {
+    if (args.indices == nullptr) return call(type, Type<NoIndex>{});
+    with_index_type(args.index_type, [&](auto index_type) { call(type, index_type); });
+  });
+}
+
+template <typename T, typename Index>
+void run(const ForwardArgs& args, void* workspace, Stream stream) {
+  const ForwardPlan plan = plan_forward<T, Index>(args, workspace);
+  const int64_t ranges = args.boxes.count * plan.place.layout.per_row;
+  launch("place_rows", place_rows, {ceil_div(ranges, kPlaceThreads), 1, kPlaceThreads, 0}, stream, plan.place);
+  launch("build_tables", build_tables<T, Index>,
+         {plan.tables.blocks, 1, kTableThreads, table_shared_bytes(plan.tables.doublings)}, stream, plan.tables);
+  launch("pool_windows", pool_windows<T, Index>,
+         {ceil_div(plan.pool.rows, kPoolWarps), ceil_div(plan.pool.vectors, kLanes), kPoolWarps * kWarpSize,
+          pool_shared_bytes(plan.pool.buffer_bins)},
+         stream, plan.pool);
+}
+
+}  // namespace
+
+size_t forward_workspace_bytes(const ForwardArgs& args) {
+  size_t bytes = 0;
+  with_types(args, [&](auto type, auto index_type) {
+    bytes = plan_forward<typename decltype(type)::type, typename decltype(index_type)::type>(args, nullptr)
+                .workspace_bytes;
+  });
+  return bytes;
+}
+
+void forward(const ForwardArgs& args, void* workspace, Stream stream) {
+  if (args.boxes.count == 0) return;
+  with_types(args, [&](auto type, auto index_type) {
+    run<typename decltype(type)::type, typename decltype(index_type)::type>(args, workspace, stream);
+  });
+}
+
+}  // namespace spp::cuda

@@ -1,0 +1,151 @@
+// What forward decides on the host: which levels read the map, how far the tables go, where things lie in the workspace.
+#pragma once
+
+#include "pool.h"
+
+namespace spp::cuda {
+
+// The most bins of a pyramid that four warps hold in the plain shared memory of a block; 64 of them leave at a time from
+// a larger one.
+constexpr int kBufferBins = kPlainSharedBytes / (kPoolWarps * kPitch * 16);
+constexpr int kRunBins = 64;
+static_assert(kRunBins <= kBufferBins && kRunBins % 2 == 0);
+
+struct ForwardPlan {
+  PlaceArgs place;
+  TableArgs tables;
+  PoolArgs pool;
+  size_t workspace_bytes;
+};
+
+// Hands out parts of the workspace; with a null base it only counts.
+class Workspace {
+ public:
+  explicit Workspace(void* base) : base_(static_cast<unsigned char*>(base)) {}
+
+  template <typename T>
+  T* take(int64_t count) {
+    T* part = reinterpret_cast<T*>(base_ + used_);
+    used_ += round_up(count * static_cast<int64_t>(sizeof(T)), kWorkspaceAlignment);
+    return part;
+  }
+
+  size_t used() const { return used_; }
+
+ private:
+  unsigned char* base_;
+  size_t used_ = 0;
+};
+
+// Larger squares than any bin of a level that reads the map would serve nobody. And where windows are so few that their
+// bins hardly outnumber the cells of the maps, building tables costs more than it saves.
+inline int32_t choose_doublings(const ForwardArgs& args, const Pyramid& pyramid) {
+  int64_t cells = 0;
+  int32_t longest = 1;
+  int64_t bins = 0;
+  for (int32_t m = 0; m < args.map_count; ++m) cells += int64_t{args.maps[m].height} * args.maps[m].width;
+  for (int32_t l = 0; l < pyramid.count; ++l) {
+    const Level& level = pyramid.levels[l];
+    if (level.source >= 0) continue;
+    bins += level.bins();
+    for (int32_t m = 0; m < args.map_count; ++m) {
+      // A bin holds at most one cell more than its even share of the extent, rounded up.
+      const int64_t rows = smaller<int64_t>(ceil_div(args.maps[m].height, level.rows) + 1, args.maps[m].height);
+      const int64_t columns = smaller<int64_t>(ceil_div(args.maps[m].width, level.columns) + 1, args.maps[m].width);
+      longest = larger(longest, static_cast<int32_t>(smaller(rows, columns)));
+    }
+  }
+  if (args.boxes.count * bins < 2 * args.images * cells) return 0;
+  int32_t doublings = 0;
+  while (doublings < kMaxDoublings && (2 << doublings) <= longest) ++doublings;
+  return doublings;
+}
+
+// A vector of channels is read at once where they lie side by side and every cell of the map begins on its boundary.
+template <typename T>
+bool reads_whole_vectors(const FeatureMap& map, int channels_of_vector) {
+  const auto fits = [&](int64_t stride) { return stride % channels_of_vector == 0; };
+  return map.channel_stride == 1 && fits(map.image_stride) && fits(map.row_stride) && fits(map.column_stride) &&
+         reinterpret_cast<uintptr_t>(map.data) % (channels_of_vector * sizeof(T)) == 0;
+}
+
+template <typename T, typename Index>
+ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
+  using Cell = Vector<Entries<T, Index>>;
+  ForwardPlan plan{};
+  const bool whole = args.pyramid.bins <= kBufferBins;
+  Pyramid pyramid = args.pyramid;
+  if (!whole) {
+    for (int32_t l = 0; l < pyramid.count; ++l) pyramid.levels[l].source = -1;
+  }
+  RangeLayout layout{};
+  for (int32_t l = 0; l < pyramid.count; ++l) {
+    const Level& level = pyramid.levels[l];
+    layout.first[l] = level.source < 0 ? layout.per_row : -1;
+    layout.per_row += level.source < 0 ? level.rows + level.columns : 0;
+  }
+  const int64_t vectors = ceil_div(args.channels, Cell::kChannels);
+  const int32_t doublings = choose_doublings(args, pyramid);
+
+  Workspace memory(workspace);
+  int32_t* sources = args.sources != nullptr ? args.sources : memory.take<int32_t>(args.boxes.count);
+  Range* ranges = memory.take<Range>(args.boxes.count * layout.per_row);
+  plan.place = {args, layout, ranges, sources};
+
+  TableArgs& tables = plan.tables;
+  PoolArgs& pool = plan.pool;
+  int64_t tiles = 0;
+  for (int32_t m = 0; m < args.map_count; ++m) {
+    const FeatureMap& map = args.maps[m];
+    const int64_t image_size = int64_t{map.height} * map.width * vectors;
+    Cell* data = memory.take<Cell>((doublings + 1) * args.images * image_size);
+    const int32_t tiles_x = static_cast<int32_t>(ceil_div(map.width, kTileColumns));
+    tables.maps[m] = {map.data,
+                      map.image_stride,
+                      map.channel_stride,
+                      map.row_stride,
+                      map.column_stride,
+                      map.height,
+                      map.width,
+                      tiles_x,
+                      tiles_x * ceil_div(map.height, kTileRows),
+                      data,
+                      reads_whole_vectors<T>(map, Cell::kChannels)};
+    tiles += tables.maps[m].tiles;
+    pool.maps[m] = {data, args.images * image_size, image_size, map.width};
+  }
+  tables.map_count = args.map_count;
+  tables.images = args.images;
+  tables.channels = args.channels;
+  tables.vectors = vectors;
+  tables.doublings = doublings;
+  tables.blocks = tiles * args.images * vectors;
+
+  pool.pyramid = pyramid;
+  pool.layout = layout;
+  pool.ranges = ranges;
+  pool.sources = sources;
+  pool.rows = args.boxes.count;
+  pool.channels = args.channels;
+  pool.vectors = vectors;
+  pool.images = args.images;
+  pool.doublings = doublings;
+  pool.buffer_bins = whole ? pyramid.bins : kRunBins;
+  pool.output = args.output;
+  pool.output_stride = args.output_stride;
+  pool.indices = args.indices;
+  const int64_t row_size = args.channels * pyramid.bins;
+  for (int32_t l = 0; l < pyramid.count; ++l) {
+    const Level& level = pyramid.levels[l];
+    // Two bins leave by one store where every such pair begins on its boundary, in the output and in the indices.
+    const bool pairs = level.bins() % 2 == 0 && args.channels * level.first_bin % 2 == 0 && row_size % 2 == 0 &&
+                       args.output_stride % 2 == 0 && reinterpret_cast<uintptr_t>(args.output) % (2 * sizeof(T)) == 0 &&
+                       reinterpret_cast<uintptr_t>(args.indices) % 8 == 0;
+    const int32_t width = (whole ? level.bins() : smaller(level.bins(), kRunBins)) / (pairs ? 2 : 1);
+    pool.levels[l] = {Divider(level.columns), Divider(width), width, pairs};
+  }
+  plan.workspace_bytes = memory.used();
+  return plan;
+}
+
+}  // namespace spp::cuda

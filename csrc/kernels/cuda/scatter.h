@@ -1,0 +1,197 @@
+// Backward: sums the gradients of the bins into the cells they came from.
+//
+// A block owns some channels of one image of one map, or of a band of cells where all of them do not fit its shared
+// memory. It walks the rows that were pooled from that image, adds in shared memory, and writes its cells once: no
+// atomics on global memory, no zero fill, and the 16-bit types are summed in float32.
+#pragma once
+
+#include "dispatch.h"
+#include "sums.h"
+
+namespace spp::cuda {
+
+constexpr int kScatterThreads = 512;
+constexpr int kListRows = 1024;  // rows looked through at a time
+constexpr int kBatch = 4;        // gradients a thread has under way: what hides the latency of memory
+
+struct ScatterMap {
+  void* gradient;
+  int64_t cells;
+  int64_t blocks;  // one an image, group of channels and band
+  int32_t bands;
+};
+
+struct ScatterArgs {
+  ScatterMap maps[kMaxMaps];
+  Pyramid pyramid;
+  const void* grad_output;
+  int64_t grad_row_stride;
+  int64_t grad_column_stride;
+  const void* indices;
+  const int32_t* sources;
+  int64_t rows;
+  const uint64_t* spans;  // see find_spans; null: every source may be anywhere
+  int32_t images;
+  int64_t channels;
+  int32_t block_channels;
+  int32_t band_cells;
+  int64_t blocks;
+};
+
+template <typename Sums>
+size_t scatter_shared_bytes(int64_t channels, int64_t cells) {
+  return Sums::shared_bytes(channels, channels * cells) + shared_bytes_of<int32_t>(kListRows) + shared_bytes_of<int32_t>(1);
+}
+
+template <typename T, typename Index, typename Sums>
+class ScatterBlock {
+  using W = typename Wide<T>::type;
+
+ public:
+  __device__ ScatterBlock(const ScatterArgs& args, int64_t block) : args_(args), thread_(threadIdx.x) {
+    int32_t m = 0;
+    for (; block >= args.maps[m].blocks; ++m) block -= args.maps[m].blocks;
+    map_ = &args.maps[m];
+    const int64_t groups = ceil_div(args.channels, args.block_channels);
+    first_cell_ = block % map_->bands * args.band_cells;
+    block /= map_->bands;
+    first_channel_ = block % groups * args.block_channels;
+    image_ = block / groups;
+    source_ = m * args.images + static_cast<int32_t>(image_);
+    cells_ = static_cast<int32_t>(smaller<int64_t>(map_->cells - first_cell_, args.band_cells));
+    channels_ = static_cast<int32_t>(smaller<int64_t>(args.channels - first_channel_, args.block_channels));
+  }
+
+  __device__ void run() {
+    SharedArena arena;
+    list_ = arena.take<int32_t>(kListRows);
+    listed_ = arena.take<int32_t>(1);
+    Sums sums(arena, channels_, channels_ * cells_);
+    sums.clear(thread_, kScatterThreads);
+    if constexpr (Sums::kScaled) {
+      for_each_gradient([&](int32_t channel, int32_t, W value) { sums.note(channel, value); });
+      sums.set_additions(args_.rows * args_.pyramid.bins);
+    }
+    for_each_gradient([&](int32_t channel, int32_t cell, W value) { sums.add(channel, channel * cells_ + cell, value); });
+    for (int32_t c = 0; c < channels_; ++c) {
+      T* gradient = static_cast<T*>(map_->gradient) + (image_ * args_.channels + first_channel_ + c) * map_->cells + first_cell_;
+      for (int32_t i = thread_; i < cells_; i += kScatterThreads) gradient[i] = from_float<T>(sums.sum(c, c * cells_ + i));
+    }
+    __syncthreads();  // the next block's sums start in the same memory
+  }
+
+ private:
+  // Calls visit(channel, cell, gradient) for every bin that took its maximum from the block's cells.
+  template <typename Visit>
+  __device__ void for_each_gradient(Visit&& visit) {
+    int64_t begin = 0;
+    int64_t end = args_.rows;
+    if (args_.spans != nullptr) {
+      begin = static_cast<int64_t>(args_.spans[2 * source_]);
+      end = args_.rows - static_cast<int64_t>(args_.spans[2 * source_ + 1]);
+      if (begin >= args_.rows) end = begin;
+    }
+    for (int64_t first = begin; first < end; first += kListRows) {
+      const int32_t rows = list_rows(first, static_cast<int32_t>(smaller<int64_t>(end - first, kListRows)));
+      visit_rows(first, rows, visit);
+    }
+    __syncthreads();
+  }
+
+  // Collects those of the rows that belong to the block's source.
+  __device__ int32_t list_rows(int64_t first, int32_t count) {
+    __syncthreads();
+    if (thread_ == 0) listed_[0] = 0;
+    __syncthreads();
+    for (int32_t i = thread_; i < count; i += kScatterThreads) {
+      if (args_.sources[first + i] == source_) list_[listed_.atomic_add(0, 1)] = i;
+    }
+    __syncthreads();
+    return listed_[0];
+  }
+
+  // A thread keeps to one bin of one channel and goes from row to row, so that it works out only once where they are.
+  template <typename Visit>
+  __device__ void visit_rows(int64_t first, int32_t rows, Visit&& visit) {
+    const int64_t items = int64_t{channels_} * args_.pyramid.bins;
+    const int32_t walkers = static_cast<int32_t>(larger<int64_t>(kScatterThreads / items, 1));  // of one item
+    const int32_t walker = static_cast<int32_t>(thread_ / items);
+    if (walker >= walkers) return;
+    for (int64_t item = thread_ - walker * items; item < items; item += kScatterThreads) {
+      const int32_t channel = static_cast<int32_t>(item / args_.pyramid.bins);
+      const int32_t bin = static_cast<int32_t>(item % args_.pyramid.bins);
+      int32_t l = 0;
+      while (l + 1 < args_.pyramid.count && args_.pyramid.levels[l + 1].first_bin <= bin) ++l;
+      const Level& level = args_.pyramid.levels[l];
+      const int64_t column = args_.channels * level.first_bin + (first_channel_ + channel) * level.bins() + bin - level.first_bin;
+      const int64_t row_size = args_.channels * args_.pyramid.bins;
+      const Index* indices = static_cast<const Index*>(args_.indices) + first * row_size + column;
+      const T* gradients = static_cast<const T*>(args_.grad_output) + first * args_.grad_row_stride + column * args_.grad_column_stride;
+      for (int32_t i = walker; i < rows; i += kBatch * walkers) {
+        Index cells[kBatch];
+        T values[kBatch];
+#pragma unroll
+        for (int b = 0; b < kBatch; ++b) {
+          const int32_t place = i + b * walkers;
+          cells[b] = static_cast<Index>(kNoCell);
+          if (place >= rows) continue;
+          const int64_t row = list_[place];
+          cells[b] = indices[row * row_size];
+          values[b] = gradients[row * args_.grad_row_stride];
+        }
+#pragma unroll
+        for (int b = 0; b < kBatch; ++b) {
+          const int64_t cell = cells[b] - first_cell_;
+          if (cells[b] == static_cast<Index>(kNoCell) || cell < 0 || cell >= cells_) continue;
+          visit(channel, static_cast<int32_t>(cell), to_float(values[b]));
+        }
+      }
+    }
+  }
+
+  const ScatterArgs& args_;
+  const int32_t thread_;
+  const ScatterMap* map_;
+  Shared<int32_t> list_;
+  Shared<int32_t> listed_;
+  int64_t image_;
+  int64_t first_channel_;
+  int64_t first_cell_;
+  int32_t source_;
+  int32_t channels_;
+  int32_t cells_;
+};
+
+template <typename T, typename Index, typename Sums>
+__global__ void __launch_bounds__(kScatterThreads) scatter_gradients(const __grid_constant__ ScatterArgs args) {
+  for (int64_t block = blockIdx.x; block < args.blocks; block += gridDim.x) {
+    ScatterBlock<T, Index, Sums>(args, block).run();
+  }
+}
+
+struct SpanArgs {
+  const int32_t* sources;
+  int64_t rows;
+  uint64_t* spans;  // all bits set to begin with
+};
+
+constexpr int kSpanThreads = 256;
+
+// For each source s: spans[2 * s] becomes its first row, spans[2 * s + 1] how many rows come after its last one. Rows
+// usually lie image by image, and a block of the scatter then looks through those of its own only.
+__global__ void __launch_bounds__(kSpanThreads) find_spans(const __grid_constant__ SpanArgs args) {
+  const int64_t step = int64_t{gridDim.x} * kSpanThreads;
+  for (int64_t r = int64_t{blockIdx.x} * kSpanThreads + threadIdx.x; r < args.rows; r += step) {
+    const int32_t source = args.sources[r];
+    if (source < 0) continue;
+    if (r == 0 || args.sources[r - 1] != source) {
+      atomicMin(reinterpret_cast<unsigned long long*>(args.spans + 2 * source), static_cast<unsigned long long>(r));
+    }
+    if (r + 1 == args.rows || args.sources[r + 1] != source) {
+      atomicMin(reinterpret_cast<unsigned long long*>(args.spans + 2 * source + 1),
+                static_cast<unsigned long long>(args.rows - 1 - r));
+    }
+  }
+}
+
+}  // namespace spp::cuda
