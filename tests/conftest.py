@@ -29,13 +29,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def device(request: pytest.FixtureRequest) -> torch.device:
-    """Each device that has kernels. SPP_OPS_REQUIRE_GPU=1 turns a skip for want of a GPU into a failure."""
-    if request.param == "cuda" and not (torch.cuda.is_available() and _extension.build_info()["cuda"]):
+    """Each device that has kernels."""
+    if request.param == "cuda":
+        request.getfixturevalue("cuda")
+    return torch.device(request.param)
+
+
+@pytest.fixture
+def cuda() -> torch.device:
+    """The GPU. SPP_OPS_REQUIRE_GPU=1 turns a skip for want of one into a failure."""
+    if not (torch.cuda.is_available() and _extension.build_info()["cuda"]):
         reason = "needs a GPU and a build with CUDA"
         if os.environ.get("SPP_OPS_REQUIRE_GPU") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    return torch.device(request.param)
+    return torch.device("cuda")
 
 
 @pytest.fixture(params=CPU_LEVELS)

@@ -88,8 +88,8 @@ def test_third_derivatives(case: Case, device: torch.device) -> None:
 @pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda rule: str(rule).split("(")[0])
 @pytest.mark.parametrize("levels", LEVEL_SETS, ids=str)
 def test_gradcheck(levels: tuple[int, ...], projection: Projection, device: torch.device) -> None:
-    features = distinct(2, 2, 6, 7).to(device).requires_grad_()
-    rois = torch.tensor([[0.0, 0, 0, 5, 5], [1, 1, 2, 6, 4], [1, 3, 3, 3, 3], [0, -4, 1, 14, 9]], device=device)
+    features = distinct(2, 1, 4, 5).to(device).requires_grad_()
+    rois = torch.tensor([[0.0, 0, 0, 5, 5], [1, 1, 2, 6, 4], [1, -4, 1, 14, 9]], device=device)
 
     def pool(features: Tensor) -> Tensor:
         return spp_ops.roi_spatial_pyramid_pool(features, rois, levels, projection)
@@ -101,19 +101,19 @@ def test_gradcheck(levels: tuple[int, ...], projection: Projection, device: torc
 
 @pytest.mark.parametrize("map_index", [None, [1, 0, 1, 1]], ids=["nearest area", "map_index"])
 def test_gradcheck_of_several_maps(map_index: list[int] | None, device: torch.device) -> None:
-    maps = [distinct(2, 2, 4, 5).to(device).requires_grad_(), distinct(2, 2, 7, 9).to(device).requires_grad_()]
+    maps = [distinct(2, 1, 2, 3).to(device).requires_grad_(), distinct(2, 1, 4, 5).to(device).requires_grad_()]
     rois = torch.tensor([[0.0, 0, 0, 5, 5], [1, 1, 2, 6, 4], [1, 3, 3, 3, 3], [0, 0, 0, 8, 8]], device=device)
     chosen = None if map_index is None else torch.tensor(map_index, device=device)
 
     def pool(*maps: Tensor) -> Tensor:
-        return spp_ops.roi_spatial_pyramid_pool(maps, rois, (3, 1), (0.5, 1.0), map_index=chosen, target_area=20)
+        return spp_ops.roi_spatial_pyramid_pool(maps, rois, (2, 1), (0.5, 1.0), map_index=chosen, target_area=20)
 
     assert gradcheck(pool, maps, nondet_tol=1e-12)
     assert gradgradcheck(pool, maps, nondet_tol=1e-12)
 
 
 def test_gradcheck_of_whole_maps(device: torch.device) -> None:
-    features = distinct(2, 2, 6, 7).to(device).requires_grad_()
+    features = distinct(2, 1, 4, 5).to(device).requires_grad_()
     assert gradcheck(spp_ops.spatial_pyramid_pool, features, nondet_tol=1e-12)
     assert gradgradcheck(spp_ops.spatial_pyramid_pool, features, nondet_tol=1e-12)
 
