@@ -1,0 +1,100 @@
+"""A run's folder and the one file in it that holds all of the run: RUN/checkpoint.pt."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spp_ops.classification.config import (
+    NetworkConfig,
+    TrainingConfig,
+    as_data,
+    network_from_data,
+    training_from_data,
+)
+from spp_ops.files import atomic_write
+from spp_ops.models import SPPNet
+
+FILE_NAME = "checkpoint.pt"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a run is at some step.
+
+    Attributes:
+        network: what is trained.
+        training: how.
+        classes: names, in the order of the scores.
+        model: the network's tensors by name.
+        average: the moving average of them; None where none is kept.
+        progress: what `Trainer.state` gives: how far the run is, and its optimizer; empty where training is over for
+            good.
+        history: a record an epoch.
+    """
+
+    network: NetworkConfig
+    training: TrainingConfig
+    classes: tuple[str, ...]
+    model: dict[str, Tensor]
+    average: dict[str, Tensor] | None
+    progress: dict[str, Any]
+    history: list[dict[str, float]]
+
+    def save(self, path: Path) -> None:
+        """Write the file, atomically."""
+        content = {
+            "format": _FORMAT,
+            "network": as_data(self.network),
+            "training": as_data(self.training),
+            "classes": list(self.classes),
+            "model": self.model,
+            "average": self.average,
+            "progress": self.progress,
+            "history": self.history,
+        }
+        with atomic_write(path) as temporary:
+            torch.save(content, temporary)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Checkpoint:
+        """Read a run's folder, or the file itself. No code in the file is run.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: the file holds something else.
+        """
+        file = Path(path)
+        file = file / FILE_NAME if file.is_dir() else file
+        if not file.is_file():
+            raise FileNotFoundError(f"no checkpoint of a classifier at {file}")
+        try:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+            if content["format"] != _FORMAT:
+                raise ValueError(f"format {content['format']}, expected {_FORMAT}")
+            return Checkpoint(
+                network_from_data(content["network"]),
+                training_from_data(content["training"]),
+                tuple(content["classes"]),
+                content["model"],
+                content["average"],
+                content["progress"],
+                content["history"],
+            )
+        except (RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(f"{file} is not a classifier's checkpoint: {reason}") from error
+
+    def classifier(self) -> SPPNet:
+        """Return the network that the run would be tested with, in evaluation mode: the average where one is kept."""
+        with torch.device("meta"):
+            net = self.network.build(len(self.classes))
+        net.load_state_dict(self.model if self.average is None else self.average, assign=True)
+        return net.eval()

@@ -1,0 +1,133 @@
+"""What is trained, and how: everything that decides a run's result, in two records that go into its checkpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, TypeAlias, get_args
+
+from spp_ops.models import SPPNet, create
+
+SizeRule: TypeAlias = Literal["alternate", "random"]
+Precision: TypeAlias = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """A network that `build` can make again.
+
+    Attributes:
+        arch: a name that `spp_ops.models.create` knows.
+        levels: the pyramid, n or (rows, columns) a level; None (the paper's networks only): the network without one.
+        hidden: widths of the fully connected layers below the scores.
+        dropout: probability of a zero after each of them.
+    """
+
+    arch: str = "zf5"
+    levels: tuple[int | tuple[int, int], ...] | None = (6, 3, 2, 1)
+    hidden: tuple[int, ...] = (4096, 4096)
+    dropout: float = 0.5
+
+    def build(self, num_classes: int, weights: str | os.PathLike[str] | None = None) -> SPPNet:
+        """The network, its head and (without `weights`) its convolutions drawn from torch's random numbers.
+
+        Raises:
+            ValueError, FileNotFoundError: as `spp_ops.models.create`.
+        """
+        return create(
+            self.arch, num_classes, self.levels, weights=weights, hidden=self.hidden, dropout=self.dropout
+        )
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained; the defaults are the paper's (section 3.1), which trains ZF-5 for 70 epochs.
+
+    Attributes:
+        epochs: passes over the pictures.
+        batch_size: pictures a step, over all processes.
+        sizes: sides of the square inputs, in pixels. Each epoch has one size.
+        size_rule: "alternate": epochs take the sizes in turn. "random": `sizes` is (lowest, highest), and each epoch
+            draws its size from that range.
+        lr: learning rate of the first epochs.
+        milestones: epochs after which the learning rate is divided by 10.
+        momentum: of SGD.
+        weight_decay: of SGD.
+        backbone_lr: learning rate of the convolutions relative to the head's; 0 freezes them.
+        colour_shift: strength of the random changes of brightness, contrast, saturation and hue; 0: none.
+        ema: decay a step of a moving average of the weights, which is then what is tested; 0: none.
+        precision: of the arithmetic: "32-true", "bf16-mixed" or "16-mixed".
+        seed: of the weights, the order of the pictures, their augmentation and dropout.
+    """
+
+    epochs: int = 70
+    batch_size: int = 128
+    sizes: tuple[int, ...] = (224,)
+    size_rule: SizeRule = "alternate"
+    lr: float = 0.01
+    milestones: tuple[int, ...] = ()
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    backbone_lr: float = 1.0
+    colour_shift: float = 0.2
+    ema: float = 0.0
+    precision: Precision = "32-true"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            _expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        _expect(len(self.sizes) > 0 and min(self.sizes) >= 1, "sizes", "one or more sides in pixels", self.sizes)
+        _expect(self.lr > 0, "lr", "a positive number", self.lr)
+        _expect(self.size_rule in get_args(SizeRule), "size_rule", "alternate or random", self.size_rule)
+        if self.size_rule == "random":
+            ordered = len(self.sizes) == 2 and self.sizes[0] <= self.sizes[1]
+            _expect(ordered, "sizes", "(lowest, highest) for random sizes", self.sizes)
+        for name in ("weight_decay", "backbone_lr", "colour_shift"):
+            _expect(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+        for name in ("momentum", "ema"):
+            _expect(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1", getattr(self, name))
+        _expect(self.precision in get_args(Precision), "precision", "|".join(get_args(Precision)), self.precision)
+
+    @property
+    def multi_size(self) -> bool:
+        """Whether epochs differ in size."""
+        return len(set(self.sizes)) > 1
+
+
+def as_data(config: NetworkConfig | TrainingConfig) -> dict[str, Any]:
+    """A record as plain lists and numbers, for JSON and checkpoints."""
+    return {name: _plain(value) for name, value in asdict(config).items()}
+
+
+def network_from_data(data: Mapping[str, Any]) -> NetworkConfig:
+    """The inverse of `as_data`."""
+    return NetworkConfig(**{name: _tuples(value) for name, value in data.items()})
+
+
+def training_from_data(data: Mapping[str, Any]) -> TrainingConfig:
+    """The inverse of `as_data`."""
+    return TrainingConfig(**{name: _tuples(value) for name, value in data.items()})
+
+
+def difference(mine: NetworkConfig | TrainingConfig, other: NetworkConfig | TrainingConfig) -> str | None:
+    """The first field in which two records differ, as a line for the user; None where they agree."""
+    for field in fields(mine):
+        here, there = getattr(mine, field.name), getattr(other, field.name)
+        if here != there:
+            return f"{field.name}: the run to be resumed has {there!r}, got {here!r}"
+    return None
+
+
+def _expect(holds: bool, name: str, expected: str, got: object) -> None:
+    if not holds:
+        raise ValueError(f"{name}: expected {expected}, got {got!r}")
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, tuple | list) else value

@@ -1,0 +1,42 @@
+"""Training and testing on one process or several."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+from torch import Tensor
+
+from spp_ops.classification.config import Precision
+
+
+def make_fabric(device: torch.device, precision: Precision = "32-true") -> Fabric:
+    """Return the launched runtime: one process, or, where torchrun started this one, its share of all.
+
+    Args:
+        device: "cpu", or "cuda" with or without a number; under torchrun each process of a machine takes a GPU of its
+            own.
+        precision: of the arithmetic in training.
+    """
+    accelerator = "cuda" if device.type == "cuda" else "cpu"
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    common: dict[str, Any] = {"accelerator": accelerator, "precision": precision}
+    if world == 1:
+        devices = [device.index or 0] if accelerator == "cuda" else 1
+        fabric = Fabric(devices=devices, **common)
+    else:
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
+        backend = "nccl" if accelerator == "cuda" else "gloo"
+        strategy = DDPStrategy(process_group_backend=backend)
+        fabric = Fabric(devices=local, num_nodes=world // local, strategy=strategy, **common)
+    fabric.launch()
+    return fabric
+
+
+def summed(fabric: Fabric, values: Tensor) -> Tensor:
+    """Return the sum of a tensor over all processes."""
+    total: Tensor = fabric.all_reduce(values, reduce_op="sum")
+    return total

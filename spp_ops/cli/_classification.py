@@ -1,0 +1,71 @@
+"""Options and argument types that the classification commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spp_ops.classification.views import NAMES
+
+
+class Numbers(click.ParamType):
+    """Whole numbers with commas between: 6,3,2,1. An empty text gives none, as does "none" where that is allowed."""
+
+    name = "numbers"
+
+    def __init__(self, none: bool = False) -> None:
+        self._none = none
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...] | None:
+        if not isinstance(value, str):
+            return None if value is None else tuple(value)
+        if self._none and value == "none":
+            return None
+        try:
+            return tuple(int(part) for part in value.split(",")) if value else ()
+        except ValueError:
+            self.fail(f"expected whole numbers with commas between, got {value!r}", param, ctx)
+
+
+data_argument = click.argument("data", type=click.Path(path_type=Path))
+
+run_option = click.option(
+    "--weights",
+    "run",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="RUN",
+    help="A run's folder, or the checkpoint in it.",
+)
+
+workers_option = click.option(
+    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that load pictures ahead."
+)
+
+bad_images_option = click.option(
+    "--bad-images",
+    "on_bad",
+    type=click.Choice(["refuse", "skip"]),
+    default="refuse",
+    show_default=True,
+    help="What to do about pictures that can't be read and classes without pictures; they are named in any case.",
+)
+
+views_option = click.option(
+    "--views", "views_name", type=click.Choice(NAMES), default="full", show_default=True, help="What is looked at."
+)
+
+source_option = click.option(
+    "--source",
+    type=click.Choice(["maps", "images"]),
+    help="Pool views from maps of the whole picture, or cut each from the picture. Default: maps, or images for a "
+    "network without a pyramid.",
+)
+
+window_option = click.option(
+    "--window",
+    type=click.IntRange(1),
+    help="Side of the square views in pixels; the scales follow it. Default: the largest size of the training.",
+)
