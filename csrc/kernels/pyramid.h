@@ -28,8 +28,10 @@ SPP_HOST_DEVICE inline Range bin_range(int64_t low, int64_t extent, int32_t bins
 struct Level {
   int32_t rows;
   int32_t columns;
-  int32_t first_bin;  // position of the level's first bin among all bins of the pyramid
-  int32_t source;     // the finer level this one is merged from, or -1: its bins are read from the map
+  int32_t first_bin;       // position of the level's first bin among all bins of the pyramid
+  int32_t source;          // the finer level this one is merged from, or -1: its bins are read from the map
+  int32_t merged_rows;     // how many of the source's bins make one of this level's, down
+  int32_t merged_columns;  // and across
 
   SPP_HOST_DEVICE int32_t bins() const { return rows * columns; }
 };
@@ -53,7 +55,11 @@ inline Pyramid make_pyramid(const int64_t* rows_and_columns, int32_t count) {
   pyramid.count = count;
   for (int32_t l = 0; l < count; ++l) {
     pyramid.levels[l] = {static_cast<int32_t>(rows_and_columns[2 * l]),
-                         static_cast<int32_t>(rows_and_columns[2 * l + 1]), pyramid.bins, -1};
+                         static_cast<int32_t>(rows_and_columns[2 * l + 1]),
+                         pyramid.bins,
+                         -1,
+                         1,
+                         1};
     pyramid.bins += pyramid.levels[l].bins();
     // Insertion sort, finest first; equal levels keep their order.
     int32_t place = l;
@@ -67,7 +73,10 @@ inline Pyramid make_pyramid(const int64_t* rows_and_columns, int32_t count) {
     Level& level = pyramid.levels[pyramid.order[i]];
     for (int32_t j = i - 1; j >= 0 && level.source < 0; --j) {
       const Level& finer = pyramid.levels[pyramid.order[j]];
-      if (finer.rows % level.rows == 0 && finer.columns % level.columns == 0) level.source = pyramid.order[j];
+      if (finer.rows % level.rows != 0 || finer.columns % level.columns != 0) continue;
+      level.source = pyramid.order[j];
+      level.merged_rows = finer.rows / level.rows;
+      level.merged_columns = finer.columns / level.columns;
     }
   }
   return pyramid;

@@ -103,9 +103,9 @@ void set_boxes(ForwardArgs& args, const Tensor& rois, const std::optional<Tensor
   }
 }
 
-ForwardArgs forward_args(const std::vector<Tensor>& features, const Tensor& rois, const std::optional<Tensor>& map_index,
-                         const std::vector<int64_t>& levels, const std::vector<double>& projections,
-                         double target_area) {
+ForwardArgs forward_args(const std::vector<Tensor>& features, const Tensor& rois,
+                         const std::optional<Tensor>& map_index, const std::vector<int64_t>& levels,
+                         const std::vector<double>& projections, double target_area) {
   ForwardArgs args{};
   args.pyramid = pyramid_of(levels);
   set_maps(args, features, "features");

@@ -1,5 +1,5 @@
-// From torch tensors to the kernels' argument structs, for every device alike. What a user may have got wrong is said by
-// spp_ops/_checks.py; the checks here only keep a direct call of an operator from reading or writing out of bounds.
+// From torch tensors to the kernels' argument structs, for every device alike. What a user may have got wrong is said
+// by spp_ops/_checks.py; the checks here only keep a direct call of an operator from reading or writing out of bounds.
 #pragma once
 
 #include <torch/csrc/stable/tensor.h>
@@ -20,9 +20,9 @@ void require(bool condition, const std::string& message);
 Pyramid pyramid_of(const std::vector<int64_t>& levels);
 
 // What does not depend on where results go: maps, boxes, pyramid and sizes.
-ForwardArgs forward_args(const std::vector<Tensor>& features, const Tensor& rois, const std::optional<Tensor>& map_index,
-                         const std::vector<int64_t>& levels, const std::vector<double>& projections,
-                         double target_area);
+ForwardArgs forward_args(const std::vector<Tensor>& features, const Tensor& rois,
+                         const std::optional<Tensor>& map_index, const std::vector<int64_t>& levels,
+                         const std::vector<double>& projections, double target_area);
 
 void set_boxes(ForwardArgs& args, const Tensor& rois, const std::optional<Tensor>& map_index, double target_area);
 

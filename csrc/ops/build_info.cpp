@@ -1,4 +1,5 @@
-// What was built and what runs: the facts a bug report needs, as JSON; and the switch between builds of the CPU kernels.
+// What was built and what runs: the facts a bug report needs, as JSON; and the switch between builds of the CPU
+// kernels.
 #include <torch/csrc/stable/library.h>
 #include <torch/headeronly/version.h>
 
@@ -15,8 +16,8 @@ namespace {
 
 std::string build_info() {
   std::ostringstream json;
-  json << "{\"cpu_level\": \"" << cpu::level_name() << "\", \"compiler\": \"" << __VERSION__ << "\", \"torch_built_with\": \""
-       << TORCH_VERSION << "\", \"cuda\": ";
+  json << "{\"cpu_level\": \"" << cpu::level_name() << "\", \"compiler\": \"" << __VERSION__
+       << "\", \"torch_built_with\": \"" << TORCH_VERSION << "\", \"cuda\": ";
 #if defined(SPP_CUDA_VERSION)
   json << "\"" SPP_TEXT(SPP_CUDA_VERSION) "\", \"cuda_archs\": \"" SPP_TEXT(SPP_CUDA_ARCHS) "\"";
 #else

@@ -1,6 +1,5 @@
 // The operators on CPU tensors, on torch's own thread pool.
 #include "../kernels/cpu/roi_spp_cpu.h"
-
 #include "operators.h"
 
 namespace spp::ops {

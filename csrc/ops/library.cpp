@@ -14,8 +14,7 @@ STABLE_TORCH_LIBRARY(spp_ops, m) {
   m.def(
       "roi_spatial_pyramid_pool_backward(Tensor grad_output, Tensor indices, Tensor sources, int[] levels, "
       "SymInt[] shape, bool deterministic) -> Tensor[]");
-  m.def(
-      "roi_spatial_pyramid_pool_gather(Tensor[] maps, Tensor indices, Tensor sources, int[] levels) -> Tensor");
+  m.def("roi_spatial_pyramid_pool_gather(Tensor[] maps, Tensor indices, Tensor sources, int[] levels) -> Tensor");
   m.def("check_rois(Tensor rois, Tensor? map_index, int images, int maps) -> ()");
   m.def("build_info() -> str");
   m.def("set_cpu_level(str name) -> bool");

@@ -39,9 +39,11 @@ struct Operators {
     refuse_bad_row(Backend::forward(args, features[0]), args);
   }
 
-  static std::tuple<Tensor, Tensor, Tensor> pool_with_indices(
-      const std::vector<Tensor>& features, const Tensor& rois, const std::optional<Tensor>& map_index,
-      const std::vector<int64_t>& levels, const std::vector<double>& projections, double target_area) {
+  static std::tuple<Tensor, Tensor, Tensor> pool_with_indices(const std::vector<Tensor>& features, const Tensor& rois,
+                                                              const std::optional<Tensor>& map_index,
+                                                              const std::vector<int64_t>& levels,
+                                                              const std::vector<double>& projections,
+                                                              double target_area) {
     ForwardArgs args = forward_args(features, rois, map_index, levels, projections, target_area);
     Tensor output = new_output(features[0], args);
     set_output(args, output);

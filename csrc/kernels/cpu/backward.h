@@ -131,7 +131,8 @@ void with_types(const Args& args, const Visit& visit) {
 }
 
 void backward(const BackwardArgs& args, const Parallel& parallel) {
-  with_types(args, [&](auto stored, auto index) { backward_indexed<decltype(stored), decltype(index)>(args, parallel); });
+  with_types(args,
+             [&](auto stored, auto index) { backward_indexed<decltype(stored), decltype(index)>(args, parallel); });
 }
 
 void gather(const GatherArgs& args, const Parallel& parallel) {

@@ -1,4 +1,5 @@
-// From pooled bins to the output: bins x channels become channels x bins, keys become values, and whole runs are written.
+// From pooled bins to the output: bins x channels become channels x bins, keys become values, and whole runs are
+// written.
 //
 // Included once per level, inside that level's namespace.
 
@@ -11,23 +12,55 @@ inline typename Vector<E>::type decode_keys(typename Vector<E>::type keys) {
   return keys ^ ((keys >> (8 * static_cast<int>(sizeof(E)) - 1)) & kMagnitude);
 }
 
-// Writes `count` elements; `streamed` ones around the cache where the processor can.
-template <typename E>
-inline void write_run(const E* from, int64_t count, E* to, bool streamed) {
-  int64_t i = 0;
+constexpr int64_t kLineBytes = 64;
+
+// Lines on their way to memory. A processor holds only a few writes around its caches at a time and waits when there
+// are more; so they are handed over one by one, each time a bin has been pooled, while it works on the next window.
+class LineQueue {
+ public:
+  // Writes `count` elements of `from` to `to` now or, as long as `from` stays as it is, on later calls of step().
+  template <typename E>
+  void write(const E* from, int64_t count, E* to, bool streamed) {
+    int64_t queued = 0;
 #if defined(SPP_STREAM)
-  if (streamed) {
-    constexpr int kSize = Vector<E>::kSize;
-    const int64_t misaligned = (reinterpret_cast<uintptr_t>(to) & (SPP_VECTOR_BYTES - 1)) / sizeof(E);
-    const int64_t head = smaller<int64_t>(count, misaligned == 0 ? 0 : kSize - misaligned);
-    for (; i < head; ++i) to[i] = from[i];
-    for (; i + kSize <= count; i += kSize) SPP_STREAM(to + i, load(from + i));
-  }
+    const int64_t lines = count * static_cast<int64_t>(sizeof(E)) / kLineBytes;
+    if (streamed && lines > 0 && reinterpret_cast<uintptr_t>(to) % kLineBytes == 0) {
+      runs_[run_count_++] = {reinterpret_cast<const char*>(from), reinterpret_cast<char*>(to), lines};
+      queued = lines * kLineBytes / static_cast<int64_t>(sizeof(E));
+    }
 #else
-  (void)streamed;
+    (void)streamed;
 #endif
-  std::memcpy(to + i, from + i, static_cast<size_t>(count - i) * sizeof(E));
-}
+    std::memcpy(to + queued, from + queued, static_cast<size_t>(count - queued) * sizeof(E));
+  }
+
+  // Hands one line over.
+  void step() {
+#if defined(SPP_STREAM)
+    if (run_ == run_count_) return;
+    Run& run = runs_[run_];
+    for (int64_t i = 0; i < kLineBytes; i += SPP_VECTOR_BYTES) SPP_STREAM(run.to + i, load(run.from + i));
+    run.from += kLineBytes;
+    run.to += kLineBytes;
+    if (--run.lines == 0) ++run_;
+#endif
+  }
+
+  void finish() {
+    while (run_ != run_count_) step();
+    run_ = run_count_ = 0;
+  }
+
+ private:
+  struct Run {
+    const char* from;
+    char* to;
+    int64_t lines;
+  };
+  Run runs_[2 * kMaxLevels];  // values and indices
+  int run_ = 0;
+  int run_count_ = 0;
+};
 
 // Scratch memory for one window's bins of kLanes channels on their way out.
 template <typename T, typename Stored, typename Index>
@@ -37,21 +70,29 @@ class Emitter {
 
   explicit Emitter(const ForwardArgs& args) : args_(args) {
     const size_t most = static_cast<size_t>(args.pyramid.bins) * kLanes;
+    const size_t spill = static_cast<size_t>(args.pyramid.count) * kLanes;
     keys_.resize(most + kLanes * kLanes);
-    turned_.resize(most + kLanes);
+    turned_.resize(most + spill);
     stored_.resize(most);
     if (args.indices != nullptr) {
       cells_.resize(most + kLanes * kLanes);
-      turned_cells_.resize(most + kLanes);
+      turned_cells_.resize(most + spill);
       indices_.resize(most);
     }
     const int64_t bytes = args.boxes.count * args.channels * args.pyramid.bins * static_cast<int64_t>(sizeof(Stored));
     streamed_ = bytes >= kStreamedOutputBytes;
   }
 
+  ~Emitter() { lines_.finish(); }
+  Emitter(Emitter&&) = default;
+
+  // Lines of the window emitted last, to be written out while the next one is pooled.
+  LineQueue& lines() { return lines_; }
+
   // `bins`: Lanes of every bin, levels in the pyramid's order of bins.
   template <typename L>
   void emit(const typename L::Unit* bins, int64_t row, int64_t first_channel, int channels, bool has_empty) {
+    lines_.finish();
     const Pyramid& pyramid = args_.pyramid;
     const Bits* keys;
     if constexpr (std::is_same_v<L, Lanes<T, false>>) {
@@ -66,42 +107,49 @@ class Emitter {
       const Level& level = pyramid.levels[l];
       const int64_t position = args_.channels * level.first_bin + first_channel * level.bins();
       const int64_t count = static_cast<int64_t>(channels) * level.bins();
-      write_values(keys + static_cast<int64_t>(level.first_bin) * kLanes, level.bins(), count,
+      write_values(keys + static_cast<int64_t>(level.first_bin) * kLanes, level, l, count,
                    static_cast<Stored*>(args_.output) + row * args_.output_stride + position, has_empty);
       if constexpr (!std::is_same_v<L, Lanes<T, false>>) {
-        write_indices(cells_.data() + static_cast<int64_t>(level.first_bin) * kLanes, level.bins(), count,
+        write_indices(cells_.data() + static_cast<int64_t>(level.first_bin) * kLanes, level, l, count,
                       static_cast<Index*>(args_.indices) + row * args_.channels * pyramid.bins + position);
       }
     }
   }
 
  private:
-  void write_values(const Bits* keys, int64_t bins, int64_t count, Stored* to, bool has_empty) {
+  // Where the turned bins of a level start in the scratch memory: each level has room for what spills past its end.
+  static size_t scratch_offset(const Level& level, int32_t number) {
+    return static_cast<size_t>(level.first_bin + number) * kLanes;
+  }
+
+  void write_values(const Bits* keys, const Level& level, int32_t number, int64_t count, Stored* to, bool has_empty) {
+    const size_t offset = scratch_offset(level, number);
+    Bits* turned = turned_.data() + offset;
     if (has_empty) {
-      lanes_to_rows(keys, bins, turned_.data(), [](typename Vector<Bits>::type v) {
+      lanes_to_rows(keys, level.bins(), turned, [](typename Vector<Bits>::type v) {
         return v == Order<T>::kEmpty ? typename Vector<Bits>::type{} : decode_keys<Bits>(v);
       });
     } else {
-      lanes_to_rows(keys, bins, turned_.data(), decode_keys<Bits>);
+      lanes_to_rows(keys, level.bins(), turned, decode_keys<Bits>);
     }
     if constexpr (sizeof(Stored) == sizeof(T)) {
-      write_run(turned_.data(), count, reinterpret_cast<Bits*>(to), streamed_);
+      lines_.write(turned, count, reinterpret_cast<Bits*>(to), streamed_);
     } else {
+      int16_t* stored = stored_.data() + static_cast<size_t>(level.first_bin) * kLanes;
       for (int64_t i = 0; i < count; ++i) {
-        stored_[static_cast<size_t>(i)] =
-            static_cast<int16_t>(from_float<Stored>(bits_as<T>(turned_[static_cast<size_t>(i)])).bits);
+        stored[i] = static_cast<int16_t>(from_float<Stored>(bits_as<T>(turned[i])).bits);
       }
-      write_run(stored_.data(), count, reinterpret_cast<int16_t*>(to), streamed_);
+      lines_.write(stored, count, reinterpret_cast<int16_t*>(to), streamed_);
     }
   }
 
   // kEmpty's cell part is all ones in 32 bits, and so kNoCell in either type.
-  void write_indices(const int32_t* cells, int64_t bins, int64_t count, Index* to) {
-    lanes_to_rows(cells, bins, turned_cells_.data(), [](typename Vector<int32_t>::type v) { return v; });
-    for (int64_t i = 0; i < count; ++i) {
-      indices_[static_cast<size_t>(i)] = static_cast<Index>(turned_cells_[static_cast<size_t>(i)]);
-    }
-    write_run(indices_.data(), count, to, streamed_);
+  void write_indices(const int32_t* cells, const Level& level, int32_t number, int64_t count, Index* to) {
+    int32_t* turned = turned_cells_.data() + scratch_offset(level, number);
+    Index* indices = indices_.data() + static_cast<size_t>(level.first_bin) * kLanes;
+    lanes_to_rows(cells, level.bins(), turned, [](typename Vector<int32_t>::type v) { return v; });
+    for (int64_t i = 0; i < count; ++i) indices[i] = static_cast<Index>(turned[i]);
+    lines_.write(indices, count, to, streamed_);
   }
 
   const ForwardArgs& args_;
@@ -112,4 +160,5 @@ class Emitter {
   std::vector<int32_t> turned_cells_;
   std::vector<Index> indices_;
   bool streamed_;
+  LineQueue lines_;
 };

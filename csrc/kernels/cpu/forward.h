@@ -5,7 +5,7 @@
 // The bins of a level, each the maximum of four table entries. Offsets along both axes simply add up.
 template <typename L, bool kHasEmpty>
 inline void pool_from_tables(const Level& level, const Span* columns, const Span* rows, const typename L::Unit* map,
-                             typename L::Unit* bins) {
+                             typename L::Unit* bins, LineQueue& lines) {
   for (int32_t i = 0; i < level.rows; ++i) {
     const typename L::Unit* upper = map + static_cast<int64_t>(rows[i].first) * L::kUnits;
     const typename L::Unit* lower = map + static_cast<int64_t>(rows[i].second) * L::kUnits;
@@ -22,6 +22,7 @@ inline void pool_from_tables(const Level& level, const Span* columns, const Span
       other.merge(L::load_from(lower + right));
       best.merge(other);
       best.store_to(bins);
+      lines.step();
     }
   }
 }
@@ -29,7 +30,7 @@ inline void pool_from_tables(const Level& level, const Span* columns, const Span
 // The bins of a level, cell by cell.
 template <typename L, bool kHasEmpty>
 inline void pool_from_cells(const Level& level, const Span* columns, const Span* rows, const typename L::Unit* map,
-                            int32_t width, typename L::Unit* bins) {
+                            int32_t width, typename L::Unit* bins, LineQueue& lines) {
   for (int32_t i = 0; i < level.rows; ++i) {
     const typename L::Unit* first_row = map + static_cast<int64_t>(rows[i].first) * width * L::kUnits;
     for (int32_t j = 0; j < level.columns; ++j, bins += L::kUnits) {
@@ -45,6 +46,7 @@ inline void pool_from_cells(const Level& level, const Span* columns, const Span*
         for (int64_t u = 0; u < length; u += L::kUnits) best.merge(L::load_from(row + u));
       }
       best.store_to(bins);
+      lines.step();
     }
   }
 }
@@ -52,37 +54,39 @@ inline void pool_from_cells(const Level& level, const Span* columns, const Span*
 // The bins of a level that follows from a finer one.
 template <typename L>
 inline void pool_from_level(const Level& level, const Level& finer, const typename L::Unit* finer_bins,
-                            typename L::Unit* bins) {
-  for (int32_t i = 0; i < level.rows; ++i) {
-    const Range rows = source_range(i, level.rows, finer.rows);
-    for (int32_t j = 0; j < level.columns; ++j, bins += L::kUnits) {
-      const Range columns = source_range(j, level.columns, finer.columns);
-      L best = L::load_from(finer_bins + static_cast<int64_t>(rows.begin * finer.columns + columns.begin) * L::kUnits);
-      for (int32_t v = rows.begin; v < rows.end; ++v) {
-        const typename L::Unit* row = finer_bins + static_cast<int64_t>(v) * finer.columns * L::kUnits;
-        for (int32_t u = columns.begin; u < columns.end; ++u) best.merge(L::load_from(row + u * L::kUnits));
+                            typename L::Unit* bins, LineQueue& lines) {
+  const int64_t row_units = static_cast<int64_t>(finer.columns) * L::kUnits;
+  const int64_t width = static_cast<int64_t>(level.merged_columns) * L::kUnits;
+  for (int32_t i = 0; i < level.rows; ++i, finer_bins += level.merged_rows * row_units) {
+    const typename L::Unit* corner = finer_bins;
+    for (int32_t j = 0; j < level.columns; ++j, corner += width, bins += L::kUnits) {
+      const typename L::Unit* row = corner;
+      L best = L::load_from(row);
+      for (int32_t v = 0; v < level.merged_rows; ++v, row += row_units) {
+        for (int64_t u = 0; u < width; u += L::kUnits) best.merge(L::load_from(row + u));
       }
       best.store_to(bins);
+      lines.step();
     }
   }
 }
 
 template <typename L, bool kTables, bool kHasEmpty>
 void pool_window(const Pyramid& pyramid, const Span* spans, const typename L::Unit* map, int32_t width,
-                 typename L::Unit* bins) {
+                 typename L::Unit* bins, LineQueue& lines) {
   for (int32_t n = 0; n < pyramid.count; ++n) {
     const Level& level = pyramid.levels[pyramid.order[n]];
     typename L::Unit* level_bins = bins + static_cast<int64_t>(level.first_bin) * L::kUnits;
     if (level.source < 0) {
       if constexpr (kTables) {
-        pool_from_tables<L, kHasEmpty>(level, spans, spans + level.columns, map, level_bins);
+        pool_from_tables<L, kHasEmpty>(level, spans, spans + level.columns, map, level_bins, lines);
       } else {
-        pool_from_cells<L, kHasEmpty>(level, spans, spans + level.columns, map, width, level_bins);
+        pool_from_cells<L, kHasEmpty>(level, spans, spans + level.columns, map, width, level_bins, lines);
       }
       spans += level.columns + level.rows;
     } else {
       const Level& finer = pyramid.levels[level.source];
-      pool_from_level<L>(level, finer, bins + static_cast<int64_t>(finer.first_bin) * L::kUnits, level_bins);
+      pool_from_level<L>(level, finer, bins + static_cast<int64_t>(finer.first_bin) * L::kUnits, level_bins, lines);
     }
   }
 }
@@ -118,7 +122,8 @@ void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& paral
         const bool has_empty = plan.has_empty[static_cast<size_t>(row)] != 0;
         const auto pool = group.use_tables ? (has_empty ? pool_window<L, true, true> : pool_window<L, true, false>)
                                            : (has_empty ? pool_window<L, false, true> : pool_window<L, false, false>);
-        pool(args.pyramid, plan.spans.data() + row * plan.spans_per_window, map.data(), features.width, bins.data());
+        pool(args.pyramid, plan.spans.data() + row * plan.spans_per_window, map.data(), features.width, bins.data(),
+             emitter.lines());
         emitter.template emit<L>(bins.data(), row, first_channel, channels, has_empty);
       }
     };

@@ -1,5 +1,5 @@
-// What is kept for one position of kLanes channels: an order-preserving key a channel and, where indices are wanted, the
-// cell it came from. merge() is the rule of pool_max.h, lane by lane.
+// What is kept for one position of kLanes channels: an order-preserving key a channel and, where indices are wanted,
+// the cell it came from. merge() is the rule of pool_max.h, lane by lane.
 //
 // Included once per level, inside that level's namespace.
 
@@ -68,8 +68,8 @@ struct Lanes<double, true> {
 
   void merge(const Lanes& other) {
     for (int i = 0; i < KeyLanes<Unit>::kVectors; ++i) {
-      const auto wins = (other.keys.v[i] > keys.v[i]) |
-                        ((other.keys.v[i] == keys.v[i]) & (other.cells.v[i] < cells.v[i]));
+      const auto wins =
+          (other.keys.v[i] > keys.v[i]) | ((other.keys.v[i] == keys.v[i]) & (other.cells.v[i] < cells.v[i]));
       keys.v[i] = wins ? other.keys.v[i] : keys.v[i];
       cells.v[i] = wins ? other.cells.v[i] : cells.v[i];
     }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
+#include <tuple>
 
 namespace spp::cpu {
 namespace {
@@ -28,7 +30,8 @@ void for_levels_from_map(const Pyramid& pyramid, const Visit& visit) {
 }
 
 // Spans of one axis; returns the sum of their sizes and adds the sizes that occur to `mask`.
-int64_t lay_axis(int64_t low, int64_t extent, int32_t bins, int32_t limit, Span* spans, uint32_t& mask, char& has_empty) {
+int64_t lay_axis(int64_t low, int64_t extent, int32_t bins, int32_t limit, Span* spans, uint32_t& mask,
+                 char& has_empty) {
   int64_t sum = 0;
   for (int32_t i = 0; i < bins; ++i) {
     const Range range = bin_range(low, extent, bins, i, limit);
@@ -44,11 +47,11 @@ int64_t lay_axis(int64_t low, int64_t extent, int32_t bins, int32_t limit, Span*
   return sum;
 }
 
-WindowCost lay_window(const Window& window, const FeatureMap& map, const Pyramid& pyramid, Span* spans, char& has_empty) {
+WindowCost lay_window(const Window& window, const FeatureMap& map, const Pyramid& pyramid, Span* spans,
+                      char& has_empty) {
   WindowCost cost;
   for_levels_from_map(pyramid, [&](const Level& level) {
-    const int64_t columns =
-        lay_axis(window.x, window.width, level.columns, map.width, spans, cost.widths, has_empty);
+    const int64_t columns = lay_axis(window.x, window.width, level.columns, map.width, spans, cost.widths, has_empty);
     const int64_t rows =
         lay_axis(window.y, window.height, level.rows, map.height, spans + level.columns, cost.heights, has_empty);
     cost.cells += static_cast<double>(columns) * static_cast<double>(rows);
@@ -57,7 +60,8 @@ WindowCost lay_window(const Window& window, const FeatureMap& map, const Pyramid
   return cost;
 }
 
-// Range -> offsets of the two table entries that cover it. `slot_cells`: from the table of one size to that of the next.
+// Range -> offsets of the two table entries that cover it. `slot_cells`: from the table of one size to that of the
+// next.
 void point_into_tables(Span& span, uint32_t sizes, int64_t slot_cells, int64_t step) {
   if (span.first == kEmptySpan) return;
   const int32_t log = floor_log2(span.second - span.first);
@@ -71,7 +75,8 @@ void point_window_into_tables(const Group& group, const FeatureMap& map, const P
   const int64_t widths = __builtin_popcount(group.tables.widths);
   for_levels_from_map(pyramid, [&](const Level& level) {
     for (int32_t i = 0; i < level.columns; ++i) point_into_tables(*spans++, group.tables.widths, cells, 1);
-    for (int32_t i = 0; i < level.rows; ++i) point_into_tables(*spans++, group.tables.heights, cells * widths, map.width);
+    for (int32_t i = 0; i < level.rows; ++i)
+      point_into_tables(*spans++, group.tables.heights, cells * widths, map.width);
   });
 }
 
@@ -87,22 +92,21 @@ bool tables_pay(const Group& group, const FeatureMap& map, const Pyramid& pyrami
   return entries * kEntryCost + steps * cells * kTableStepCost < cell_reads;
 }
 
-// Counting sort of the windows by source; fills order and groups.
-void group_windows(const ForwardArgs& args, Plan& plan) {
-  const int64_t sources = static_cast<int64_t>(args.map_count) * args.images;
-  const int64_t count = args.boxes.count;
-  std::vector<int64_t> begin(static_cast<size_t>(sources) + 1, 0);
-  for (const int32_t source : plan.sources) ++begin[static_cast<size_t>(source) + 1];
-  for (size_t s = 1; s < begin.size(); ++s) begin[s] += begin[s - 1];
-  for (int64_t s = 0; s < sources; ++s) {
-    const int64_t from = begin[static_cast<size_t>(s)], to = begin[static_cast<size_t>(s) + 1];
-    if (from == to) continue;
-    plan.groups.push_back(
-        {static_cast<int32_t>(s / args.images), static_cast<int32_t>(s % args.images), from, to, false, {0, 0}});
-  }
-  plan.order.resize(static_cast<size_t>(count));
-  for (int64_t r = 0; r < count; ++r) {
-    plan.order[static_cast<size_t>(begin[static_cast<size_t>(plan.sources[static_cast<size_t>(r)])]++)] = r;
+// Orders the windows by source and, so that neighbours read the same tables, by the size of their bins.
+void group_windows(const ForwardArgs& args, const std::vector<WindowCost>& costs, Plan& plan) {
+  const auto place = [&](int64_t r) {
+    const WindowCost& cost = costs[static_cast<size_t>(r)];
+    return std::tuple(plan.sources[static_cast<size_t>(r)], cost.heights, cost.widths, r);
+  };
+  plan.order.resize(plan.sources.size());
+  std::iota(plan.order.begin(), plan.order.end(), int64_t{0});
+  std::sort(plan.order.begin(), plan.order.end(), [&](int64_t a, int64_t b) { return place(a) < place(b); });
+  for (size_t i = 0; i < plan.order.size(); ++i) {
+    const int32_t source = plan.sources[static_cast<size_t>(plan.order[i])];
+    if (i == 0 || source != plan.sources[static_cast<size_t>(plan.order[i - 1])]) {
+      plan.groups.push_back({source / args.images, source % args.images, static_cast<int64_t>(i), 0, false, {0, 0}});
+    }
+    plan.groups.back().end = static_cast<int64_t>(i) + 1;
   }
 }
 
@@ -130,8 +134,7 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
       }
       const size_t i = static_cast<size_t>(r);
       plan.sources[i] = placement.map * args.images + placement.image;
-      costs[i] =
-          lay_window(placement.window, args.maps[placement.map], args.pyramid, spans_of(r), plan.has_empty[i]);
+      costs[i] = lay_window(placement.window, args.maps[placement.map], args.pyramid, spans_of(r), plan.has_empty[i]);
     }
   });
   if (bad_row != std::numeric_limits<int64_t>::max()) {
@@ -139,7 +142,7 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
     return plan;
   }
 
-  group_windows(args, plan);
+  group_windows(args, costs, plan);
   for (Group& group : plan.groups) {
     double cell_reads = 0;
     for (int64_t i = group.begin; i < group.end; ++i) {
@@ -148,7 +151,8 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
       group.tables.widths |= cost.widths;
       group.tables.heights |= cost.heights;
     }
-    const bool possible = tables_pay(group, args.maps[group.map], args.pyramid, std::numeric_limits<double>::infinity());
+    const bool possible =
+        tables_pay(group, args.maps[group.map], args.pyramid, std::numeric_limits<double>::infinity());
     group.use_tables = reading == Reading::kAuto ? tables_pay(group, args.maps[group.map], args.pyramid, cell_reads)
                                                  : possible && reading == Reading::kTables;
     if (!group.use_tables) continue;

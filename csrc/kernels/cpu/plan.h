@@ -1,5 +1,5 @@
-// What the forward kernel does with each window, worked out once for all channels: where its bins lie, which windows share
-// a map, and whether bins are read cell by cell or from range-maximum tables.
+// What the forward kernel does with each window, worked out once for all channels: where its bins lie, which windows
+// share a map, and whether bins are read cell by cell or from range-maximum tables.
 #pragma once
 
 #include <cstddef>

@@ -73,8 +73,8 @@ inline typename Vector<E>::type interleave_high(typename Vector<E>::type a, type
   return interleave_at<typename Vector<E>::type, kSize, kSize / 2>(a, b, std::make_integer_sequence<int, kSize>{});
 }
 
-// Square transposition in registers: kSize vectors of kSize. log2(kSize) rounds, each interleaving the first half of the
-// vectors with the second.
+// Square transposition in registers: kSize vectors of kSize. log2(kSize) rounds, each interleaving the first half of
+// the vectors with the second.
 template <typename E>
 inline void transpose_square(typename Vector<E>::type (&v)[Vector<E>::kSize]) {
   constexpr int kSize = Vector<E>::kSize;
@@ -119,8 +119,8 @@ inline void lanes_to_rows(const E* rows, int64_t positions, E* out, const Decode
   }
   for (int lane = 0; lane < kLanes; lane += kSize) {
     for (int64_t done = 0; done < positions; done += kSize) {
-      // The last tile overlaps the one before it. A lone tile that is too wide spills into the next row, which is written
-      // after it.
+      // The last tile overlaps the one before it. A lone tile that is too wide spills into the next row, which is
+      // written after it.
       const int64_t first = done + kSize <= positions || positions < kSize ? done : positions - kSize;
       typename Vector<E>::type square[kSize];
 #pragma GCC unroll 16

@@ -37,8 +37,7 @@ void build_tables(const TableSizes& sizes, int32_t height, int32_t width, typena
       if (sizes.heights >> log & 1) ++kept;
       if (kept == __builtin_popcount(sizes.heights)) break;
       typename L::Unit* next = tables + (slot + static_cast<int64_t>(kept) * slots_x) * table;
-      double_entries<L>(current, next, height - (2 << log) + 1, width, width,
-                        static_cast<int64_t>(width) << log);
+      double_entries<L>(current, next, height - (2 << log) + 1, width, width, static_cast<int64_t>(width) << log);
       current = next;
     }
   }
