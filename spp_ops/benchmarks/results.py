@@ -1,0 +1,150 @@
+"""The record of a run: seconds of every contestant in every round, and what is needed to judge them; kept as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import torch
+
+from spp_ops.files import write_json
+from spp_ops.machine import describe_machine
+
+FORMAT = 1
+PEER_PACKAGES = ("torchvision", "openvino", "onnxruntime", "paddlepaddle", "numpy")
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A median over rounds, with the quartiles around it."""
+
+    median: float
+    low: float
+    high: float
+
+    @staticmethod
+    def of(values: list[float]) -> Ratio:
+        """Return the median and quartiles of some numbers."""
+        if len(values) == 1:
+            return Ratio(values[0], values[0], values[0])
+        low, _, high = quantiles(values, n=4, method="inclusive")
+        return Ratio(median(values), low, high)
+
+    @property
+    def spread(self) -> float:
+        """Distance between the quartiles as a part of the median."""
+        return (self.high - self.low) / self.median
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Contestants that took turns at one piece of work.
+
+    Attributes:
+        seconds: of one call, a number a round, by contestant.
+        checks: how far each one's numbers equal ours, in words.
+        left_out: why others did not take part.
+        disagreements: contestants left out because their numbers are wrong, and how wrong.
+    """
+
+    case: str
+    timed: str
+    dtype: str
+    seconds: dict[str, list[float]]
+    checks: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    disagreements: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """For instance MAIN/forward/float32."""
+        return f"{self.case}/{self.timed}/{self.dtype}"
+
+    def ratio(self, name: str, other: str) -> Ratio | None:
+        """How many times longer `name` takes than `other`; None where one of them did not take part."""
+        if name not in self.seconds or other not in self.seconds:
+            return None
+        pairs = zip(self.seconds[name], self.seconds[other], strict=True)
+        return Ratio.of([mine / theirs for mine, theirs in pairs])
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """Peak memory of a forward and backward pass in MiB above what was there before, by contestant.
+
+    Attributes:
+        head: what follows the pooling and decides what is kept for backward.
+    """
+
+    case: str
+    head: str
+    mebibytes: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run of `spp-ops benchmark op`."""
+
+    machine: dict[str, Any]
+    contests: list[Contest]
+    peaks: list[Peaks] = field(default_factory=list)
+    format: int = FORMAT
+
+    def contest(self, case: str, timed: str, dtype: str = "float32") -> Contest | None:
+        """Return the contest of that name, None if it was not held."""
+        key = f"{case}/{timed}/{dtype}"
+        return next((contest for contest in self.contests if contest.key == key), None)
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        write_json(path, asdict(self))
+
+    @staticmethod
+    def load(path: Path) -> Record:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: the file is something else.
+        """
+        content = read_json(path)
+        try:
+            if content["format"] != FORMAT:
+                raise ValueError(f"{path}: expected format {FORMAT}, got {content['format']!r}")
+            contests = [Contest(**contest) for contest in content["contests"]]
+            peaks = [Peaks(**peak) for peak in content["peaks"]]
+            return Record(content["machine"], contests, peaks)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path}: expected a record of `spp-ops benchmark op`, got other JSON") from error
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ValueError: it can't be read or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: expected a JSON file: {error}") from error
+
+
+def describe_run(device: torch.device, memory_kept: bool) -> dict[str, Any]:
+    """Return the machine, the versions, and how memory was treated."""
+    installed = {package.name: package.version for package in metadata.distributions()}
+    versions = {package: installed[package] for package in PEER_PACKAGES if package in installed}
+    memory = "freed memory kept by the process" if memory_kept else "freed memory goes back to the system"
+    return {**describe_machine(device), **versions, "memory": memory, "huge_pages": _huge_pages()}
+
+
+def _huge_pages() -> str:
+    """Whether Linux backs large allocations by huge pages, which makes fresh memory cheaper."""
+    try:
+        setting = Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text(encoding="ascii")
+    except OSError:
+        return "unknown"
+    return setting.partition("[")[2].partition("]")[0] or setting.strip()
