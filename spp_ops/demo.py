@@ -72,15 +72,13 @@ def run(image: Path | None, out: Path, device: torch.device, settings: Settings,
 def measure(
     photo: Pixels, device: torch.device, settings: Settings, progress: Steps
 ) -> tuple[SPPNet, Boxes, Comparison]:
-    """Finds windows, makes the network (with random weights: times do not depend on them) and compares."""
+    """Makes the network (with random weights: times do not depend on them), finds windows and compares."""
     progress.expect(2)
-    progress.begin("selective search")
-    windows = selective_search(photo, side=settings.proposal_side, limit=settings.windows)
-    if len(windows) == 0:
-        raise ValueError("image: selective search finds no windows in it")
     progress.begin(f"{settings.arch} with random weights")
     torch.manual_seed(settings.seed)
     net = create(settings.arch, levels=settings.levels).to(device).eval()
+    progress.begin("selective search")
+    windows = selective_search(photo, side=settings.proposal_side, limit=settings.windows)
     progress.expect(steps(settings, len(windows), device))
     return net, windows, compare(net, photo, torch.from_numpy(windows), settings, progress.begin)
 

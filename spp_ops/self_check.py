@@ -25,7 +25,7 @@ class GradientCase:
     name: str
     levels: Levels
     projections: tuple[Projection, ...]  # one a map
-    sizes: tuple[tuple[int, int], ...] = ((6, 7),)  # rows and columns of each map
+    sizes: tuple[tuple[int, int], ...] = ((4, 5),)  # rows and columns of each map
     target_area: float = 224.0**2
 
 
@@ -38,9 +38,9 @@ GRADIENT_CASES = (
     GradientCase(
         "3 maps by nearest area, {3,2,1}",
         (3, 2, 1),
-        tuple(Projection.rounded(scale) for scale in (0.125, 0.2, 0.3)),
-        ((3, 4), (5, 6), (7, 9)),
-        target_area=25.0,
+        tuple(Projection.rounded(scale) for scale in (0.12, 0.2, 0.3)),
+        ((2, 3), (4, 5), (5, 7)),
+        target_area=5.0,
     ),
 )
 
@@ -81,7 +81,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _check(case: GradientCase, device: torch.device, generator: torch.Generator) -> GradientResult:
-    images, channels, windows = 2, 2, 3
+    images, channels, windows = 2, 2, 2
     maps = [
         torch.randn(images, channels, *size, dtype=torch.float64, generator=generator).to(device).requires_grad_()
         for size in case.sizes
@@ -111,8 +111,8 @@ def _check(case: GradientCase, device: torch.device, generator: torch.Generator)
 
 
 def _random_rois(windows: int, images: int, in_cells: bool, generator: torch.Generator) -> Tensor:
-    """[windows, 5], whole numbers in a picture of 28 x 24 pixels or a map of 7 x 6 cells, at least two to a side."""
-    limit = torch.tensor([7, 6] if in_cells else [28, 24])
+    """[windows, 5], whole numbers in a picture of 20 x 16 pixels or a map of 5 x 4 cells, at least two to a side."""
+    limit = torch.tensor([5, 4] if in_cells else [20, 16])
     corners = (torch.rand(2, windows, 2, generator=generator) * (limit - 1)).floor()
     low, high = corners.amin(0), corners.amax(0) + 2
     image = torch.randint(images, (windows, 1), generator=generator)

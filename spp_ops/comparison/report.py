@@ -32,8 +32,8 @@ def speed_ups(comparison: Comparison, stages: Stages) -> tuple[float, float]:
 def table(comparison: Comparison, title: str) -> Table:
     """Seconds a photo by stage, and speed-ups."""
     left = {"title_justify": "left", "caption_justify": "left"}
-    result = Table(title=title, caption=caption(comparison), box=SIMPLE_HEAD, padding=(0, 1, 0, 0), **left)  # type: ignore[arg-type]
-    result.add_column("seconds a photo")
+    result = Table(title=title, caption=caption(comparison), box=SIMPLE_HEAD, padding=0, **left)  # type: ignore[arg-type]
+    result.add_column("seconds a photo", no_wrap=True)
     for column in ("prepare", "conv", "pool", "fc"):
         result.add_column(column, justify="right")
     result.add_column("total", justify="right", style="bold")

@@ -1,0 +1,85 @@
+"""Selective search: where the boxes lie, their order, their number."""
+
+import numpy as np
+import pytest
+
+from spp_ops.detection import selective_search
+
+pytest.importorskip("cv2")
+
+
+def shapes_picture(width: int = 160, height: int = 120) -> np.ndarray:
+    """Three plain rectangles on a noisy background."""
+    image = np.random.default_rng(0).integers(90, 110, (height, width, 3)).astype(np.uint8)
+    image[20:60, 30:90] = (220, 30, 30)
+    image[70:110, 100:150] = (30, 200, 40)
+    image[80:100, 10:30] = (20, 40, 220)
+    return image
+
+
+def overlap(boxes: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """Intersection over union of inclusive pixel boxes."""
+    low = np.maximum(boxes[:, :2], box[:2])
+    high = np.minimum(boxes[:, 2:], box[2:])
+    inner = (high - low + 1).clip(0).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)
+    return inner / (areas + (box[2] - box[0] + 1) * (box[3] - box[1] + 1) - inner)
+
+
+def test_finds_the_shapes() -> None:
+    boxes = selective_search(shapes_picture(), side=160)
+    for shape in (30, 20, 89, 59), (100, 70, 149, 109), (10, 80, 29, 99):
+        assert overlap(boxes, shape).max() > 0.85
+
+
+@pytest.mark.parametrize(("width", "height", "side"), [(160, 120, 160), (160, 120, 50), (97, 61, 200), (61, 150, 100)])
+def test_boxes_are_whole_pixels_inside_the_image(width: int, height: int, side: int) -> None:
+    boxes = selective_search(shapes_picture(width, height), side=side)
+    assert boxes.dtype == np.float32
+    assert boxes.ndim == 2
+    assert boxes.shape[1] == 4
+    assert len(boxes) > 3
+    assert (boxes == boxes.round()).all()
+    assert (boxes[:, :2] >= 0).all()
+    assert (boxes[:, 2:] >= boxes[:, :2]).all()
+    assert (boxes[:, 2] < width).all()
+    assert (boxes[:, 3] < height).all()
+    assert len(np.unique(boxes, axis=0)) == len(boxes)
+
+
+def test_same_boxes_in_the_same_order_every_time() -> None:
+    first = selective_search(shapes_picture(), side=100)
+    areas = (first[:, 2:] - first[:, :2] + 1).prod(axis=1)
+    assert (np.diff(areas) <= 0).all()
+    for _ in range(3):
+        np.testing.assert_array_equal(selective_search(shapes_picture(), side=100), first)
+
+
+def test_limit_thins_out_evenly() -> None:
+    every = selective_search(shapes_picture(), side=160, limit=None)
+    some = selective_search(shapes_picture(), side=160, limit=7)
+    assert len(some) == 7 < len(every)
+    np.testing.assert_array_equal(some[[0, -1]], every[[0, -1]])
+    rows = {tuple(box) for box in every.tolist()}
+    assert all(tuple(box) in rows for box in some.tolist())
+
+
+def test_quality_mode_finds_more() -> None:
+    image = shapes_picture(80, 60)
+    assert len(selective_search(image, "quality", side=80)) > len(selective_search(image, "fast", side=80))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1)])
+def test_tiny_images_do_not_crash(size: tuple[int, int]) -> None:
+    boxes = selective_search(np.zeros((*size, 3), np.uint8), side=60)
+    assert boxes.shape[1] == 4
+
+
+def test_bad_arguments() -> None:
+    image = shapes_picture()
+    with pytest.raises(ValueError, match="mode: expected 'fast' or 'quality', got 'slow'"):
+        selective_search(image, "slow")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="side: expected at least 1 pixel, got 0"):
+        selective_search(image, side=0)
+    with pytest.raises(ValueError, match="limit: expected at least 1 window or None, got 0"):
+        selective_search(image, limit=0)

@@ -1,0 +1,85 @@
+"""From a photo to pooled rows: resizing, projection, and the choice of a map."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import spp_ops
+from spp_ops.detection import RegionFeatures
+from spp_ops.models import zf5
+
+
+@pytest.fixture(scope="module")
+def backbone() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 6, 5, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(2, 2)).eval()
+
+
+def photo(height: int = 60, width: int = 90) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+def windows(height: int = 60, width: int = 90, count: int = 30) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(2)
+    corners = torch.rand(2, count, 2, generator=generator) * torch.tensor([width - 1.0, height - 1.0])
+    return torch.cat([corners.amin(0), corners.amax(0)], dim=1).round()
+
+
+def test_rows_are_those_of_the_resized_photo(backbone: nn.Sequential) -> None:
+    regions = RegionFeatures(backbone, (3, 1), (120,))
+    rows = regions(photo(), windows())
+    pixels = torch.from_numpy(photo()).permute(2, 0, 1)[None].flip(1).float() - 128
+    resized = nn.functional.interpolate(pixels, (120, 180), mode="bilinear", align_corners=False)
+    projection = spp_ops.Projection.receptive_field(spp_ops.receptive_field(backbone), 2.0)
+    rois = torch.cat([torch.zeros(30, 1), windows()], dim=1)
+    expected = spp_ops.reference.roi_spatial_pyramid_pool(backbone(resized), rois, (3, 1), projection)
+    torch.testing.assert_close(rows, expected)
+
+
+def test_each_window_is_pooled_from_the_map_its_area_suits(backbone: nn.Sequential) -> None:
+    scales = (60, 120, 240)
+    regions = RegionFeatures(backbone, (2, 1), scales, target_area=50.0**2)
+    rows = regions(photo(), windows())
+    width, height = (windows()[:, 2:] - windows()[:, :2] + 1).unbind(1)
+    distances = torch.stack([(width * height * (scale / 60) ** 2 - 50.0**2).abs() for scale in scales])
+    chosen = distances.argmin(0)
+    assert len(chosen.unique()) == 3
+    for m, scale in enumerate(scales):
+        single = RegionFeatures(backbone, (2, 1), (scale,))(photo(), windows())
+        torch.testing.assert_close(rows[chosen == m], single[chosen == m])
+
+
+def test_sides_that_do_not_divide_scale_by_axis(backbone: nn.Sequential) -> None:
+    regions = RegionFeatures(backbone, (1,), (100,))
+    ((resized, image_scale),) = regions.resized(photo(61, 97))
+    assert resized.shape[2:] == (100, 159)
+    assert image_scale == (159 / 97, 100 / 61)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 300), (300, 1)])
+def test_thin_images(backbone: nn.Sequential, height: int, width: int) -> None:
+    regions = RegionFeatures(backbone, (2, 1), (120, 240), longest=480)
+    for resized, _ in regions.resized(photo(height, width)):
+        assert max(resized.shape[2:]) <= 480
+    box = torch.tensor([[0.0, 0.0, width - 1, height - 1]])
+    assert regions(photo(height, width), box).isfinite().all()
+
+
+def test_no_windows(backbone: nn.Sequential) -> None:
+    assert RegionFeatures(backbone, (2, 1), (60,))(photo(), torch.zeros(0, 4)).shape == (0, 6 * 5)
+
+
+def test_zf5_gives_12800_numbers_a_window() -> None:
+    torch.manual_seed(0)
+    net = zf5(num_classes=2, hidden=()).eval()
+    with torch.inference_mode():
+        rows = RegionFeatures(net.backbone, scales=(96,), normalization=net.normalization)(photo(), windows(count=3))
+    assert rows.shape == (3, 12_800)
+
+
+def test_bad_arguments(backbone: nn.Sequential) -> None:
+    with pytest.raises(ValueError, match="scales: expected one or more sides"):
+        RegionFeatures(backbone, scales=())
+    with pytest.raises(ValueError, match=r"windows: expected \[R, 4\], got \[2, 5\]"):
+        RegionFeatures(backbone, scales=(60,))(photo(), torch.zeros(2, 5))

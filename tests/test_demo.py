@@ -1,0 +1,128 @@
+"""The main job on a small photo with few windows: figures, files, and what makes it fail."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+import spp_ops
+from spp_ops import comparison, demo, self_check
+from spp_ops.comparison import Comparison, Settings, Stages
+from spp_ops.comparison.report import as_data, table
+from spp_ops.models import SPPNet, create
+from spp_ops.progress import Steps
+
+pytest.importorskip("cv2")
+pytest.importorskip("matplotlib")
+
+SMALL = Settings(
+    one_scale=(100,), five_scales=(80, 140), windows=12, proposal_side=100, rcnn_windows=6, rcnn_batch=3, repeats=1
+)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def photo_file(tmp_path: Path) -> Path:
+    image = demo.sample_photo()[100:220, 150:300]
+    Image.fromarray(image).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+@pytest.fixture
+def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ZF-5's convolutions with narrow fully connected layers: quick to make."""
+
+    def small(arch: str, **options: object) -> SPPNet:
+        return create(arch, hidden=(16, 8), num_classes=2, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(demo, "create", small)
+
+
+def test_demo_prints_checks_and_saves(
+    photo_file: Path, tmp_path: Path, small_networks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(self_check, "GRADIENT_CASES", self_check.GRADIENT_CASES[:1])
+    text = io.StringIO()
+    passed = demo.run(photo_file, tmp_path / "out", CPU, SMALL, Console(file=text, width=80))
+    assert passed
+    printed = text.getvalue()
+    for expected in ("SPP-net, 1 scale", "SPP-net, 5 scales", "R-CNN*", "102x", "38x", "extrapolated"):
+        assert expected in printed
+    assert "features of 12 windows equal the PyTorch reference's to the bit" in printed
+    assert printed.count("ok  ") == 2
+    report = json.loads((tmp_path / "out" / "demo.json").read_text())
+    assert report["image_size"] == [150, 120]
+    assert report["windows"] == 12
+    assert report["feature_length"] == 12_800
+    assert report["rcnn_windows_timed"] == 6
+    assert report["rcnn_extrapolated"] is True
+    assert report["machine"]["processor"]
+    assert all(report["gradient_checks_passed"].values())
+    for name in ("demo.png", "times.png"):
+        with Image.open(tmp_path / "out" / name) as picture:
+            assert min(picture.size) > 500
+            assert len(np.unique(np.asarray(picture.convert("L")))) > 50
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["demo.json", "demo.png", "times.png"]
+
+
+def test_wrong_features_are_not_timed(
+    photo_file: Path, tmp_path: Path, small_networks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = spp_ops.roi_spatial_pyramid_pool
+    monkeypatch.setattr(spp_ops, "roi_spatial_pyramid_pool", lambda *a, **k: right(*a, **k) + 1)
+    with pytest.raises(RuntimeError, match="12 of 12 windows were pooled otherwise than by the reference"):
+        demo.run(photo_file, tmp_path, CPU, SMALL, Console(file=io.StringIO()))
+
+
+def test_photo_of_one_pixel(tmp_path: Path, small_networks: None) -> None:
+    dot = np.zeros((1, 1, 3), np.uint8)
+    _, windows, measured = demo.measure(dot, CPU, SMALL, Steps(Console(file=io.StringIO())))
+    assert windows.tolist() == [[0, 0, 0, 0]]
+    assert measured.windows == measured.rcnn_windows == 1
+
+
+def test_speed_ups_are_ratios_of_the_sums() -> None:
+    measured = Comparison(
+        one_scale=Stages(0.1, 0.2, 0.05, 1.0),
+        five_scales=Stages(0.4, 1.0, 0.25, 1.0),
+        rcnn=Stages(5.0, 40.0, 10.0, 1.0),
+        windows=2000,
+        rcnn_windows=2000,
+        feature_length=12_800,
+        checked_windows=200,
+    )
+    methods = as_data(measured)["methods"]
+    assert methods["SPP-net, 1 scale"]["speed_up"]["conv_and_pool"] == pytest.approx(50 / 0.25)
+    assert methods["SPP-net, 1 scale"]["speed_up"]["total"] == pytest.approx(56 / 1.35)
+    assert methods["SPP-net, 5 scales"]["speed_up"]["total"] == pytest.approx(56 / 2.65)
+    assert as_data(measured)["rcnn_extrapolated"] is False
+    text = io.StringIO()
+    Console(file=text, width=80).print(table(measured, "title"))
+    assert "extrapolated" not in text.getvalue()
+    assert "41.5x" in text.getvalue()
+    assert max(map(len, text.getvalue().splitlines())) <= 80
+    assert "SPP-net, 5 scales" in text.getvalue()
+
+
+def test_rcnn_sample_grows_with_the_device() -> None:
+    assert Settings().rcnn_sample(2000, CPU) == 320
+    assert Settings().rcnn_sample(100, CPU) == 100
+    assert Settings().rcnn_sample(2000, torch.device("cuda")) == 2000
+    assert Settings(rcnn_windows=64).rcnn_sample(2000, torch.device("cuda")) == 64
+
+
+@pytest.mark.parametrize("name", ["windows", "rcnn_batch", "repeats", "rcnn_windows"])
+def test_bad_settings(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}: expected at least 1, got 0"):
+        Settings(**{name: 0})
+
+
+def test_comparison_needs_windows() -> None:
+    net = create("zf5", 2, hidden=())
+    with pytest.raises(ValueError, match="windows: expected at least one, got none"):
+        comparison.compare(net, np.zeros((50, 50, 3), np.uint8), torch.zeros(0, 4), SMALL)
