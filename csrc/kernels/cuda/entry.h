@@ -101,7 +101,7 @@ template <typename T>
 struct Entries<T, uint16_t> : WholeNumberEntry<int32_t> {
   __device__ static int32_t empty() { return INT32_MIN; }
   __device__ static int32_t of(T value, uint32_t cell) {
-    return static_cast<int32_t>((static_cast<uint32_t>(key16_of(value)) << 16) | (cell));
+    return static_cast<int32_t>((static_cast<uint32_t>(key16_of(value)) << 16) | (UINT16_MAX - cell));
   }
   __device__ static T value(int32_t entry) { return entry == empty() ? T{0} : value_of16<T>(entry >> 16); }
   __device__ static uint16_t cell(int32_t entry) {
@@ -118,7 +118,7 @@ struct Entries<double, Index> {
   __device__ static Word empty() { return {Order<double>::kEmpty, UINT32_MAX}; }
   __device__ static Word of(double value, uint32_t cell) { return {key_of(value), cell}; }
   __device__ static Word larger_of(Word a, Word b) {
-    return b.key > a.key || (b.key == a.key && b.cell > a.cell) ? b : a;
+    return b.key > a.key || (b.key == a.key && b.cell < a.cell) ? b : a;
   }
   __device__ static double value(Word entry) {
     return entry.key == Order<double>::kEmpty ? 0.0 : value_of<double>(entry.key);
