@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import Any
 
 import cuda_host_build
 import cuda_rules as rules
 import numpy as np
 import numpy.typing as npt
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 HOST = cuda_host_build.load()
+
+# Also where these tests run without the project's conftest, under the sanitizers.
+PROPERTY = settings(
+    deadline=None,
+    max_examples=int(os.environ.get("SPP_OPS_EXAMPLES", "60")),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 TYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3}
 STORED = {"float32": np.float32, "float64": np.float64, "float16": np.float16, "bfloat16": np.uint16}
@@ -203,8 +211,3 @@ def cases(draw: st.DrawFn, index: st.SearchStrategy[str | None] = st.sampled_fro
         index=draw(index),
         gap=draw(st.sampled_from([0, 0, 1, 6])),
     )
-
-
-def describe(case: Case) -> dict[str, Any]:
-    """What a failure should say of a case, short."""
-    return {"maps": [m.shape for m in case.maps], "type": case.type_name, "index": case.index, "levels": case.levels}

@@ -61,9 +61,14 @@ def build(sanitize: bool = False) -> Path:
     return module
 
 
+def sanitizing() -> bool:
+    """Whether this process was started to load the sanitized module."""
+    return os.environ.get(SANITIZE_VARIABLE) == "1"
+
+
 def load() -> ModuleType:
-    """The module, built where needed: the sanitized one in a process that was started for it."""
-    path = build(sanitize=os.environ.get(SANITIZE_VARIABLE) == "1")
+    """The module, built where needed."""
+    path = build(sanitize=sanitizing())
     spec = importlib.util.spec_from_file_location(MODULE, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"no module at {path}")

@@ -87,9 +87,12 @@ class ScatterBlock {
     int64_t begin = 0;
     int64_t end = args_.rows;
     if (args_.spans != nullptr) {
-      begin = static_cast<int64_t>(args_.spans[2 * source_]);
-      end = args_.rows - static_cast<int64_t>(args_.spans[2 * source_ + 1]);
-      if (begin >= args_.rows) end = begin;
+      const uint64_t before = args_.spans[2 * source_];
+      if (before >= static_cast<uint64_t>(args_.rows)) end = 0;  // untouched: no row has this source
+      if (end > 0) {
+        begin = static_cast<int64_t>(before);
+        end -= static_cast<int64_t>(args_.spans[2 * source_ + 1]);
+      }
     }
     for (int64_t first = begin; first < end; first += kListRows) {
       const int32_t rows = list_rows(first, static_cast<int32_t>(smaller<int64_t>(end - first, kListRows)));

@@ -1,0 +1,89 @@
+"""The stand-in for CUDA itself: it finds the mistakes it is there to find, and runs right kernels right."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cuda_host_build
+import pytest
+from cuda_cases import HOST, PROPERTY, Case, cases, check_forward
+from hypothesis import given
+from hypothesis import strategies as st
+
+RACES = [
+    "reverse_without_barrier",
+    "reverse_with_warp_barrier",
+    "rotate_with_shuffle_only",
+    "read_then_write_without_barrier",
+    "count_without_atomics",
+    "atomic_beside_plain_read",
+]
+SOUND = ["reverse", "rotate_warp", "count_atomically", "votes"]
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _usual_settings() -> Iterator[None]:
+    yield
+    HOST.configure()
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2])
+@pytest.mark.parametrize("name", RACES)
+def test_finds_races(name: str, seed: int | None) -> None:
+    HOST.configure(random_order=seed is not None, seed=seed or 0)
+    with pytest.raises(RuntimeError, match=r"block \(0, 0\), thread \d+: race: thread \d+ .* with no barrier between"):
+        HOST.run_faulty_kernel(name)
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2])
+@pytest.mark.parametrize("name", SOUND)
+def test_passes_sound_kernels(name: str, seed: int | None) -> None:
+    HOST.configure(random_order=seed is not None, seed=seed or 0)
+    HOST.run_faulty_kernel(name)
+
+
+def test_finds_accesses_out_of_bounds() -> None:
+    with pytest.raises(RuntimeError, match=r"thread 63: out of bounds: \[64, 65\) of a shared span of 64"):
+        HOST.run_faulty_kernel("one_past_the_span")
+    with pytest.raises(RuntimeError, match="thread 0: access outside of the block's 256 bytes of shared memory"):
+        HOST.run_faulty_kernel("more_than_the_launch_gave")
+
+
+@pytest.mark.parametrize(
+    ("name", "waiting"),
+    [
+        ("barrier_in_a_branch", "32 threads wait at __syncthreads, 0 for their warp, 32 have returned"),
+        ("different_barriers", "1 threads wait at __syncthreads, 31 for their warp, 32 have returned"),
+        ("vote_in_a_branch", "0 threads wait at __syncthreads, 32 for their warp, 32 have returned"),
+    ],
+)
+def test_finds_divergent_barriers(name: str, waiting: str) -> None:
+    with pytest.raises(RuntimeError, match=waiting):
+        HOST.run_faulty_kernel(name)
+
+
+def test_names_an_unknown_kernel() -> None:
+    with pytest.raises(ValueError, match="no kernel named nothing"):
+        HOST.run_faulty_kernel("nothing")
+
+
+@PROPERTY
+@given(cases(), st.integers(0, 2**32 - 1))
+def test_forward_under_any_order_of_blocks_and_threads(case: Case, seed: int) -> None:
+    HOST.configure(random_order=True, seed=seed)
+    check_forward(case)
+
+
+@pytest.mark.skipif(cuda_host_build.sanitizing(), reason="this is the run under the sanitizers")
+def test_everything_under_the_sanitizers() -> None:
+    """AddressSanitizer and UBSan must be in the process from its start, so the tests run again in one of their own."""
+    cuda_host_build.build(sanitize=True)
+    tests = sorted(HERE.glob("test_cuda_*.py"))
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "--noconftest", "-p", "no:cacheprovider", *map(str, tests)]
+    environment = {**cuda_host_build.sanitized_environment(), "SPP_OPS_EXAMPLES": "8"}
+    result = subprocess.run(command, env=environment, cwd=HERE, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
