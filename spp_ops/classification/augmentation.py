@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional as F  # noqa: N812
+from torchvision.transforms.v2 import functional as F
 
 SHORTER_SIDE = 256  # of the resized picture
 CROP = 224  # of the square cut from it
@@ -25,7 +25,8 @@ def resize_shorter(image: Tensor, side: int) -> Tensor:
     longest = THINNEST * min(height, width)
     if max(height, width) > longest:
         image = F.center_crop(image, [min(height, longest), min(width, longest)])
-    return F.resize(image, [side], antialias=True)
+    resized: Tensor = F.resize(image, [side], antialias=True)
+    return resized
 
 
 class CropAtPosition(nn.Module):
@@ -36,9 +37,11 @@ class CropAtPosition(nn.Module):
     """
 
     def forward(self, image: Tensor) -> Tensor:
+        """Cut the square."""
         position = int(torch.randint(len(POSITIONS), ()))
         top, left, side = crop_window(image.shape[-2], image.shape[-1], position)
-        return F.crop(image, top, left, side, side)
+        square: Tensor = F.crop(image, top, left, side, side)
+        return square
 
 
 def crop_window(height: int, width: int, position: int) -> tuple[int, int, int]:
@@ -65,7 +68,8 @@ def training_transform(size: int, colour_shift: float) -> nn.Module:
     ]
     if colour_shift > 0:
         steps.append(v2.ColorJitter(colour_shift, colour_shift, colour_shift, min(colour_shift / 10, 0.5)))
-    return v2.Compose(steps)
+    transform: nn.Module = v2.Compose(steps)
+    return transform
 
 
 def seed_of(*numbers: int) -> int:

@@ -30,14 +30,12 @@ class NetworkConfig:
     dropout: float = 0.5
 
     def build(self, num_classes: int, weights: str | os.PathLike[str] | None = None) -> SPPNet:
-        """The network, its head and (without `weights`) its convolutions drawn from torch's random numbers.
+        """Make the network, its head and (without `weights`) its convolutions drawn from torch's random numbers.
 
         Raises:
             ValueError, FileNotFoundError: as `spp_ops.models.create`.
         """
-        return create(
-            self.arch, num_classes, self.levels, weights=weights, hidden=self.hidden, dropout=self.dropout
-        )
+        return create(self.arch, num_classes, self.levels, weights=weights, hidden=self.hidden, dropout=self.dropout)
 
 
 @dataclass(frozen=True)
@@ -97,22 +95,22 @@ class TrainingConfig:
 
 
 def as_data(config: NetworkConfig | TrainingConfig) -> dict[str, Any]:
-    """A record as plain lists and numbers, for JSON and checkpoints."""
+    """Return a record as plain lists and numbers, for JSON and checkpoints."""
     return {name: _plain(value) for name, value in asdict(config).items()}
 
 
 def network_from_data(data: Mapping[str, Any]) -> NetworkConfig:
-    """The inverse of `as_data`."""
+    """Invert `as_data`."""
     return NetworkConfig(**{name: _tuples(value) for name, value in data.items()})
 
 
 def training_from_data(data: Mapping[str, Any]) -> TrainingConfig:
-    """The inverse of `as_data`."""
+    """Invert `as_data`."""
     return TrainingConfig(**{name: _tuples(value) for name, value in data.items()})
 
 
 def difference(mine: NetworkConfig | TrainingConfig, other: NetworkConfig | TrainingConfig) -> str | None:
-    """The first field in which two records differ, as a line for the user; None where they agree."""
+    """Return the first field in which two records differ, as a line for the user; None where they agree."""
     for field in fields(mine):
         here, there = getattr(mine, field.name), getattr(other, field.name)
         if here != there:

@@ -43,7 +43,7 @@ class Evaluation:
         return float(100 * (1 - (best == self.labels[:, None]).any(axis=1).mean()))
 
     def class_accuracies(self) -> dict[str, float]:
-        """Return the share of each class's pictures, in percent, that are found; classes without pictures are left out."""
+        """Return the share of each class's pictures, in percent, that are found; classes without any are left out."""
         present = np.unique(self.labels)
         found = recall_score(self.labels, self.scores.argmax(axis=1), labels=present, average=None, zero_division=0)
         return {self.classes[label]: float(100 * share) for label, share in zip(present, found, strict=True)}

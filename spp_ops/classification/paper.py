@@ -62,3 +62,32 @@ def rows_for(network: NetworkConfig, training: TrainingConfig, views: Views) -> 
     method = method_of(network, training)
     same = [row for row in ROWS if row.views == views.name and row.method == method]
     return [row for row in same if row.arch == network.arch] or same
+
+
+@dataclass(frozen=True)
+class PaperTransferRow:
+    """One printed result of features and linear SVMs, in percent."""
+
+    task: Literal["voc", "folders"]
+    network: str
+    layer: str
+    view: str
+    result: float
+
+
+TRANSFER_NOTE = {
+    "voc": "Pascal VOC 2007 classification, mAP",
+    "folders": "Caltech101, 30 training and up to 50 test pictures a class, mean class accuracy",
+}
+
+TRANSFER_ROWS: tuple[PaperTransferRow, ...] = (
+    PaperTransferRow("voc", "ZF-5 without SPP", "fc7", "crop 224", 75.90),
+    PaperTransferRow("voc", "ZF-5", "fc7", "crop 224", 76.45),
+    PaperTransferRow("voc", "ZF-5", "fc7", "full 224", 78.39),
+    PaperTransferRow("voc", "ZF-5", "fc7", "full 392", 80.10),
+    PaperTransferRow("voc", "Overfeat-7", "fc7", "full 364", 82.44),
+    PaperTransferRow("folders", "ZF-5", "spp", "full 224", 91.44),
+    PaperTransferRow("folders", "Overfeat-7", "spp", "full 224", 93.42),
+    PaperTransferRow("folders", "ZF-5", "fc7", "full 224", 87.08),
+    PaperTransferRow("folders", "Overfeat-7", "fc7", "full 224", 90.00),
+)

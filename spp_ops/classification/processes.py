@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
 
 from spp_ops.classification.config import Precision
@@ -38,5 +38,6 @@ def make_fabric(device: torch.device, precision: Precision = "32-true") -> Fabri
 
 def summed(fabric: Fabric, values: Tensor) -> Tensor:
     """Return the sum of a tensor over all processes."""
-    total: Tensor = fabric.all_reduce(values, reduce_op="sum")
+    total = fabric.all_reduce(values, reduce_op="sum")
+    assert isinstance(total, Tensor)
     return total

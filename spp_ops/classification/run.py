@@ -52,6 +52,7 @@ def train(
     val_images: LabelledImages | None,
     network: NetworkConfig,
     training: TrainingConfig,
+    *,
     job: Job,
     device: torch.device,
     console: Console,
@@ -152,7 +153,7 @@ def _train_epoch(run: _Run, data: TrainingImages, val_images: LabelledImages | N
 def _saved_run(
     job: Job, network: NetworkConfig, training: TrainingConfig, classes: tuple[str, ...]
 ) -> Checkpoint | None:
-    """The run to go on with, if any, checked to be this one."""
+    """Return the run to go on with, if any, checked to be this one."""
     if not (job.out / FILE_NAME).is_file():
         return None
     if not job.resume:

@@ -90,10 +90,10 @@ class ViewScorer:
         side = self._views.window
         corners = window_corners(scale.places, inputs.shape[2], inputs.shape[3], side).tolist()
         scores = []
-        for mirrored in inputs.split(1):
+        for mirrored in torch.split(inputs, 1):
             windows = [mirrored[:, :, y : y + side, x : x + side] for x, y in corners]
             if windows:
-                scores += [self._net(batch) for batch in torch.cat(windows).split(_IMAGE_BATCH)]
+                scores += [self._net(batch) for batch in torch.split(torch.cat(windows), _IMAGE_BATCH)]
             if scale.full:
                 scores.append(self._net(mirrored))
         return torch.cat(scores)

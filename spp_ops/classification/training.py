@@ -98,7 +98,12 @@ class Trainer:
         left = [batch for batch in batches[self.batch :] if len(batch) >= fabric.world_size]
         shares = [batch[fabric.global_rank :: fabric.world_size] for batch in left]
         pin = fabric.device.type == "cuda"
-        loader = DataLoader(data, batch_sampler=shares, num_workers=workers, pin_memory=pin)  # type: ignore[arg-type]
+        loader: DataLoader[Any] = DataLoader(
+            data,  # type: ignore[arg-type]
+            batch_sampler=shares,
+            num_workers=workers,
+            pin_memory=pin,
+        )
         self._training_mode()
         for (inputs, labels), batch in zip(loader, left, strict=True):
             self._train_batch(inputs.to(fabric.device), labels.to(fabric.device), len(batch))
@@ -169,7 +174,7 @@ class Trainer:
     def _training_mode(self) -> None:
         self.net.train()
         if self._config.backbone_lr == 0 and hasattr(self.net, "backbone"):
-            self.net.backbone.eval()  # frozen: its normalisation layers keep their statistics too
+            self.net.get_submodule("backbone").eval()  # frozen: its normalisation layers keep their statistics too
 
 
 def parameter_groups(net: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
@@ -187,4 +192,4 @@ def parameter_groups(net: nn.Module, config: TrainingConfig) -> list[dict[str, A
 
 
 def _average(net: nn.Module, decay: float) -> AveragedModel:
-    return AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    return AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]

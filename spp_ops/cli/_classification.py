@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import torch
 
-from spp_ops.classification.views import NAMES
+from spp_ops.classification.checkpoint import Checkpoint
+from spp_ops.classification.scoring import Source, ViewScorer
+from spp_ops.classification.views import NAMES, Views, make_views
 
 
-class Numbers(click.ParamType):
+class Numbers(click.ParamType[Any]):
     """Whole numbers with commas between: 6,3,2,1. An empty text gives none, as does "none" where that is allowed."""
 
     name = "numbers"
@@ -69,3 +72,14 @@ window_option = click.option(
     type=click.IntRange(1),
     help="Side of the square views in pixels; the scales follow it. Default: the largest size of the training.",
 )
+
+
+def make_scorer(
+    checkpoint: Checkpoint, device: torch.device, views_name: str, source: str | None, window: int | None
+) -> tuple[Views, Source, ViewScorer]:
+    """Return what --views, --source and --window ask for, with their defaults filled in."""
+    views = make_views(views_name, window or max(checkpoint.training.sizes))
+    chosen: Source = (
+        "images" if source == "images" or (source is None and checkpoint.network.levels is None) else "maps"
+    )
+    return views, chosen, ViewScorer(checkpoint.classifier().to(device), views, chosen)

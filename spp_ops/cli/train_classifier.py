@@ -16,7 +16,7 @@ from spp_ops.datasets.folders import read_folders
 
 
 def _sizes(context: click.Context, parameter: click.Parameter, text: str) -> tuple[str, tuple[int, ...]]:
-    """The rule and the sizes: "224,180" takes turns, "180-224" draws from the range."""
+    """Return the rule and the sizes: "224,180" takes turns, "180-224" draws from the range."""
     rule, mark = ("random", "-") if "-" in text else ("alternate", ",")
     try:
         return rule, tuple(int(part) for part in text.split(mark))
@@ -27,7 +27,7 @@ def _sizes(context: click.Context, parameter: click.Parameter, text: str) -> tup
 @click.command(
     epilog=examples(
         "train-classifier data/flowers --arch zf5 --sizes 224,180 --out runs/zf5",
-        "train-classifier data/flowers --arch squeezenet1_0 --weights DEFAULT --backbone-lr 0 --hidden '' --out runs/sq",
+        "train-classifier data/flowers --arch squeezenet1_0 --weights DEFAULT --backbone-lr 0 --hidden '' --out runs/s",
         "train-classifier data/flowers --arch zf5 --sizes 180-224 --out runs/zf5 --resume",
     )
 )
@@ -143,5 +143,5 @@ def command(
     if (data / "val").is_dir():
         tests = read_folders(data / "val", classes=images.classes, on_bad=on_bad, notice=notice)  # type: ignore[arg-type]
     job = Job(out, weights, resume, workers, checkpoint_every, stop_after)
-    run = train(images, tests, network, training, job, device, console)
+    run = train(images, tests, network, training, job=job, device=device, console=console)
     console.print(f"{len(run.history)} of {training.epochs} epochs done, saved in {out}", highlight=False)

@@ -19,7 +19,7 @@ def read_folders(
     on_bad: OnBad = "refuse",
     notice: Notice = print,
 ) -> LabelledImages:
-    """The pictures of ``folder/CLASS/*``, classes and files in the order of their names.
+    """Read the pictures of ``folder/CLASS/*``, classes and files in the order of their names.
 
     Files that are no pictures by their names' endings, and hidden ones, don't count. All pictures are decoded once.
 
@@ -68,6 +68,6 @@ def picture_files(folder: Path) -> list[Path]:
 
 @cache
 def _endings() -> frozenset[str]:
-    """Endings of the formats that Pillow reads."""
+    """Return the endings of the formats that Pillow reads."""
     readers = Image.registered_extensions()  # also loads the plugins
     return frozenset(ending for ending, name in readers.items() if name in Image.OPEN)

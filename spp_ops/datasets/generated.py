@@ -23,7 +23,7 @@ def write_shape_folders(
     sides: tuple[int, int] = (60, 160),
     seed: int = 0,
 ) -> Path:
-    """Writes ``folder/SPLIT/SHAPE/*.png``, one shape a picture, and returns the folder.
+    """Write ``folder/SPLIT/SHAPE/*.png``, one shape a picture, and return the folder.
 
     Args:
         folder: made if need be.
@@ -49,7 +49,7 @@ def write_shape_voc(
     sides: tuple[int, int] = (90, 160),
     seed: int = 0,
 ) -> Path:
-    """Writes pictures of several shapes with Pascal VOC's classification lists, and returns the folder.
+    """Write pictures of several shapes with Pascal VOC's classification lists, and return the folder.
 
     Args: as `write_shape_folders`; `pictures` counts the pictures of each split, default 40 in trainval, 20 in test.
     """

@@ -37,7 +37,7 @@ class LabelledImages:
         return len(self.paths)
 
     def subset(self, rows: Sequence[int]) -> LabelledImages:
-        """The pictures of these rows, of the same classes."""
+        """Return the pictures of these rows, of the same classes."""
         return replace(
             self, paths=tuple(self.paths[row] for row in rows), labels=tuple(self.labels[row] for row in rows)
         )
@@ -61,12 +61,12 @@ class TaggedImages:
         return len(self.paths)
 
     def subset(self, rows: Sequence[int]) -> TaggedImages:
-        """The pictures of these rows, of the same classes."""
+        """Return the pictures of these rows, of the same classes."""
         return replace(self, paths=tuple(self.paths[row] for row in rows), tags=self.tags[list(rows)])
 
 
 def readable(paths: Sequence[Path], on_bad: OnBad, notice: Notice, threads: int = 2) -> list[int]:
-    """Decodes every picture once, so that none surprises later.
+    """Decode every picture once, so that none surprises later.
 
     Args:
         paths: files.

@@ -10,7 +10,7 @@ _BESIDE_PROJECT = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 def data_root() -> Path:
-    """The folder named by the environment variable SPP_OPS_DATA; else ``../shared/data`` from the project's root.
+    """Return the folder named by the environment variable SPP_OPS_DATA; else ``../shared/data`` of the project.
 
     It may not exist: see `find_data`.
     """
@@ -18,7 +18,7 @@ def data_root() -> Path:
 
 
 def find_data(*parts: str) -> Path:
-    """The path of a data set or file below `data_root`.
+    """Return the path of a data set or file below `data_root`.
 
     Raises:
         FileNotFoundError: it is not there; the message says how to name another place.

@@ -54,7 +54,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _read_list(path: Path, names: list[str]) -> list[int]:
-    """A class's column, in the order of `names`."""
+    """Return a class's column, in the order of `names`."""
     column: dict[str, int] = {}
     for line in _lines(path):
         name, _, number = line.rpartition(" ")
@@ -93,7 +93,7 @@ def _classes_shown(path: Path) -> dict[str, int]:
 
 
 def _picture(folder: Path, name: str) -> Path:
-    """The file of that name; VOC's are .jpg, and other endings will do."""
+    """Find the file of that name; VOC's are .jpg, and other endings will do."""
     usual = folder / f"{name}.jpg"
     if usual.is_file():
         return usual

@@ -1,0 +1,88 @@
+"""`spp-ops evaluate-classifier`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from spp_ops.classification.checkpoint import Checkpoint
+from spp_ops.classification.evaluation import evaluate
+from spp_ops.classification.processes import make_fabric
+from spp_ops.classification.report import class_table, evaluation_data, evaluation_table
+from spp_ops.cli._classification import (
+    bad_images_option,
+    data_argument,
+    make_scorer,
+    run_option,
+    source_option,
+    views_option,
+    window_option,
+    workers_option,
+)
+from spp_ops.cli._options import device_option, examples, output_option, seed_option
+from spp_ops.datasets.folders import read_folders
+from spp_ops.files import write_json
+
+
+@click.command(
+    epilog=examples(
+        "evaluate-classifier data/flowers --weights runs/zf5 --views 10",
+        "evaluate-classifier data/flowers --weights runs/zf5 --views 96+2 --json errors.json",
+        "evaluate-classifier data/flowers --weights runs/zf5 --views 10 --source images",
+    )
+)
+@data_argument
+@run_option
+@views_option
+@source_option
+@window_option
+@click.option("--split", default="val", show_default=True, help="Folder of DATA to test on.")
+@output_option("json", "Write the figures there.")
+@bad_images_option
+@workers_option
+@device_option
+@seed_option
+def command(
+    *,
+    data: Path,
+    run: Path,
+    views_name: str,
+    source: str | None,
+    window: int | None,
+    split: str,
+    json_path: Path | None,
+    on_bad: str,
+    workers: int,
+    device: torch.device,
+    seed: int,
+) -> None:
+    """Test a trained classifier on DATA/SPLIT/CLASS/*.jpg.
+
+    Prints the top-1 and top-5 error beside the paper's of the same setting. Under `torchrun` the pictures are shared by
+    all processes. Nothing is random here: --seed is taken and changes nothing.
+    """
+    console = Console()
+    checkpoint = Checkpoint.load(run)
+    fabric = make_fabric(device)
+    views, chosen, scorer = make_scorer(checkpoint, fabric.device, views_name, source, window)
+
+    def notice(line: str) -> None:
+        console.print(line, style="yellow", highlight=False)
+
+    images = read_folders(data / split, classes=checkpoint.classes, on_bad=on_bad, notice=notice)  # type: ignore[arg-type]
+    begun = time.perf_counter()
+    with Progress(console=console, transient=True, disable=not fabric.is_global_zero) as progress:
+        task = progress.add_task("pictures", total=len(images) // fabric.world_size)
+        evaluation = evaluate(scorer, images, fabric, workers=workers, after_picture=lambda: progress.advance(task))
+    seconds = (time.perf_counter() - begun) / len(images)
+    if not fabric.is_global_zero:
+        return
+    console.print(evaluation_table(evaluation, checkpoint, views, data.name))
+    console.print(class_table(evaluation))
+    if json_path is not None:
+        write_json(json_path, evaluation_data(evaluation, checkpoint, views, chosen, seconds))
