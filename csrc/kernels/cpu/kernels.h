@@ -4,12 +4,14 @@
 
 namespace spp::cpu::SPP_LEVEL {
 namespace {
-#include "backward.h"
-#include "emit.h"
-#include "forward.h"
+// clang-format off: each one uses those before it
+#include "simd.h"
 #include "lanes.h"
 #include "pack.h"
-#include "simd.h"
 #include "tables.h"
+#include "emit.h"
+#include "forward.h"
+#include "backward.h"
+// clang-format on
 }  // namespace
 }  // namespace spp::cpu::SPP_LEVEL
