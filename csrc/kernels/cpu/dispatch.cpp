@@ -49,19 +49,40 @@ std::atomic<const LevelKernels*>& active() {
   return level;
 }
 
+// Waking threads takes longer than this many elements do.
+constexpr int64_t kElementsWorthThreads = 32768;
+
+Parallel threads_for(int64_t elements, const Parallel& parallel) {
+  return elements < kElementsWorthThreads ? Parallel{1, nullptr} : parallel;
+}
+
+template <typename Args>
+int64_t pooled_elements(const Args& args, int64_t windows) {
+  return windows * args.channels * args.pyramid.bins;
+}
+
 }  // namespace
 
 int64_t forward(const ForwardArgs& args, const Parallel& parallel) {
-  const Plan plan = make_plan(args, parallel, Reading::kAuto);
+  const Parallel threads = threads_for(pooled_elements(args, args.boxes.count), parallel);
+  const Plan plan = make_plan(args, threads, Reading::kAuto);
   if (plan.bad_row != kNoBadRow) return plan.bad_row;
   if (args.sources != nullptr) std::memcpy(args.sources, plan.sources.data(), plan.sources.size() * sizeof(int32_t));
-  active().load()->forward(args, plan, parallel);
+  active().load()->forward(args, plan, threads);
   return kNoBadRow;
 }
 
-void backward(const BackwardArgs& args, const Parallel& parallel) { active().load()->backward(args, parallel); }
+void backward(const BackwardArgs& args, const Parallel& parallel) {
+  int64_t elements = pooled_elements(args, args.count);
+  for (int32_t m = 0; m < args.map_count; ++m) {
+    elements += args.images * args.channels * args.heights[m] * args.widths[m];
+  }
+  active().load()->backward(args, threads_for(elements, parallel));
+}
 
-void gather(const GatherArgs& args, const Parallel& parallel) { active().load()->gather(args, parallel); }
+void gather(const GatherArgs& args, const Parallel& parallel) {
+  active().load()->gather(args, threads_for(pooled_elements(args, args.count), parallel));
+}
 
 int64_t first_bad_row(const ForwardArgs& args) {
   for (int64_t r = 0; r < args.boxes.count; ++r) {
