@@ -13,9 +13,7 @@ from spp_ops.projection import Projections
 
 
 class SpatialPyramidPool2d(nn.Module):
-    """Pools whole maps of any size to rows of one length: the layer between convolutional and linear layers.
-
-    Shape: [N, C, H, W] -> [N, C * M], M the bins of all levels; levels in the order given, each (channel, row, column).
+    """Pool whole maps of any size to rows of one length: the layer between convolutional and linear ones.
 
     Args:
         levels: numbers of bins along each side, or (rows, columns) pairs.
@@ -27,17 +25,16 @@ class SpatialPyramidPool2d(nn.Module):
         self.levels = tuple(levels)
 
     def forward(self, features: Tensor) -> Tensor:
+        """[N, C, H, W] -> [N, C * M], M bins in all; levels in the order given, each (channel, row, column)."""
         return spatial_pyramid_pool(features, self.levels)
 
     def extra_repr(self) -> str:
+        """Show the settings in the module's repr."""
         return f"levels={self.levels}"
 
 
 class RoISpatialPyramidPool(nn.Module):
-    """Pools regions of interest from one map or several; see `spp_ops.roi_spatial_pyramid_pool`.
-
-    Shape: features [N, C, H, W] or a sequence of them, rois [R, 5] or a sequence of N tensors [R_i, 4], and optionally
-    map_index [R] -> [R, C * M].
+    """Pool regions of interest from one map or several; see `spp_ops.roi_spatial_pyramid_pool`.
 
     Args:
         levels: numbers of bins along each side, or (rows, columns) pairs.
@@ -60,9 +57,11 @@ class RoISpatialPyramidPool(nn.Module):
     def forward(
         self, features: Tensor | Sequence[Tensor], rois: Tensor | Sequence[Tensor], map_index: Tensor | None = None
     ) -> Tensor:
+        """Features [N, C, H, W] or one map an image scale, and rois [R, 5] or N tensors [R_i, 4] -> [R, C * M]."""
         return roi_spatial_pyramid_pool(
             features, rois, self.levels, self.projection, map_index=map_index, target_area=self.target_area
         )
 
     def extra_repr(self) -> str:
+        """Show the settings in the module's repr."""
         return f"levels={self.levels}, projection={self.projection}"

@@ -141,7 +141,7 @@ def test_what_cannot_be_analysed_is_named(module: nn.Module, text: str) -> None:
 
 
 def test_only_modules_have_a_field() -> None:
-    with pytest.raises(TypeError, match="module: expected an nn.Module, got int"):
+    with pytest.raises(TypeError, match=r"module: expected an nn\.Module, got int"):
         receptive_field(3)  # type: ignore[arg-type]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from agreement import assert_same, gradients, whole_numbers
@@ -41,7 +43,7 @@ def test_bins_cover_the_window(low: int, extent: int, bins: int, limit: int) -> 
     ranges = reference.bin_ranges(low, extent, bins, limit)
     covered = {cell for begin, end in ranges for cell in range(begin, end)}
     assert covered == set(range(max(low, 0), min(low + extent, limit)))
-    for (_, end), (begin, _) in zip(ranges, ranges[1:], strict=False):
+    for (_, end), (begin, _) in pairwise(ranges):
         assert end - begin in (0, 1) or end <= begin
 
 
