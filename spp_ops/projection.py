@@ -23,6 +23,7 @@ from spp_ops.receptive_field import ReceptiveField
 Number = TypeVar("Number")
 Pair: TypeAlias = Number | tuple[Number, Number]  # one number for both axes, or (x, y)
 
+PROJECTION_NUMBERS = 17  # that encode a rule (kProjectionNumbers in csrc/kernels/window.h)
 LARGEST = 1e30  # scales, strides and offsets must survive float32
 
 
@@ -69,6 +70,12 @@ class AxisRule:
         corners = [float(n) for c in (self.low, self.high) for n in (c.offset, c.round_op, c.shift)]
         return [self.image_scale, self.stride, *corners]
 
+    @staticmethod
+    def from_numbers(numbers: Sequence[float]) -> AxisRule:
+        """Decode what `numbers` gives."""
+        low, high = (CornerRule(n[0], RoundOp(int(n[1])), int(n[2])) for n in (numbers[2:5], numbers[5:8]))
+        return AxisRule(numbers[0], numbers[1], low, high)
+
 
 @dataclass(frozen=True, repr=False)
 class Projection:
@@ -85,6 +92,13 @@ class Projection:
     def numbers(self) -> list[float]:
         """Encode the rule for the kernels in 17 numbers, in the order of ``projection_from_numbers`` (window.h)."""
         return [*self.x.numbers(), *self.y.numbers(), float(self.fit)]
+
+    @staticmethod
+    def from_numbers(numbers: Sequence[float]) -> Projection:
+        """Decode what `numbers` gives; only the name is lost."""
+        return Projection(
+            AxisRule.from_numbers(numbers[:8]), AxisRule.from_numbers(numbers[8:16]), Fit(int(numbers[16]))
+        )
 
     @staticmethod
     def rounded(spatial_scale: Pair[float]) -> Projection:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from agreement import assert_same
@@ -24,6 +28,15 @@ def test_regions(case: Case, device: torch.device) -> None:
 def test_regions_at_every_cpu_level(case: Case, cpu_level: str) -> None:
     assert spp_ops.build_info()["cpu_level"] == cpu_level
     assert_same(case.call(spp_ops.roi_spatial_pyramid_pool), case.call(reference.roi_spatial_pyramid_pool))
+
+
+@pytest.mark.parametrize(("asked", "warned"), [("baseline", False), ("no such level", True)])
+def test_the_environment_forces_a_cpu_level(asked: str, warned: bool) -> None:
+    program = "import spp_ops; print(spp_ops.build_info()['cpu_level'])"
+    environment = os.environ | {"SPP_OPS_CPU_LEVEL": asked}
+    ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert (ran.stdout.strip() == asked) is not warned
+    assert ("SPP_OPS_CPU_LEVEL" in ran.stderr) is warned
 
 
 @given(case=cases(most_maps=1), pyramid=levels())

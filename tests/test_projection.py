@@ -134,6 +134,20 @@ def test_numbers_are_in_the_order_of_window_h() -> None:
     assert Projection(x, y, Fit.CLAMP_TO_MAP).numbers() == expected
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Projection.rounded((0.5, 0.25)),
+        Projection.cells(),
+        Projection.receptive_field(ZF5, (1.5, 2)),
+        Projection.floor_ceil(16),
+    ],
+    ids=str,
+)
+def test_numbers_can_be_decoded(rule: Projection) -> None:
+    assert Projection.from_numbers(rule.numbers()) == rule
+
+
 def test_the_nearest_area_chooses_the_map_and_the_first_of_equals() -> None:
     rules = [Projection.rounded(scale) for scale in (0.5, 1.0, 2.0, 2.0)]
     rows = torch.tensor([[0.0, 0, 0, 9, 9], [0, 0, 0, 19, 19], [0, 0, 0, 4, 4], [0, 9, 9, 0, 0]])
