@@ -22,14 +22,14 @@ from spp_ops.self_check import GRADIENT_CASES, GradientResult, check_gradients
 
 
 def sample_photo() -> Pixels:
-    """The photo used where none is given: 640 x 427 pixels, shipped with scikit-learn."""
+    """Load the photo used where none is given: 640 x 427 pixels, shipped with scikit-learn."""
     from sklearn.datasets import load_sample_image
 
     return load_image(load_sample_image("china.jpg"))
 
 
 def run(image: Path | None, out: Path, device: torch.device, settings: Settings, console: Console) -> bool:
-    """Compares, checks, prints and saves: all that `spp-ops demo` does.
+    """Compare, check, print and save: all that `spp-ops demo` does.
 
     Args:
         image: path of a photo; None: the sample photo.
@@ -72,7 +72,7 @@ def run(image: Path | None, out: Path, device: torch.device, settings: Settings,
 def measure(
     photo: Pixels, device: torch.device, settings: Settings, progress: Steps
 ) -> tuple[SPPNet, Boxes, Comparison]:
-    """Makes the network (with random weights: times do not depend on them), finds windows and compares."""
+    """Make the network (with random weights: times do not depend on them), find windows and compare."""
     progress.expect(2)
     progress.begin(f"{settings.arch} with random weights")
     torch.manual_seed(settings.seed)
@@ -84,7 +84,7 @@ def measure(
 
 
 def print_comparison(console: Console, comparison: Comparison, title: str) -> None:
-    """The table, and what was checked before the clock ran."""
+    """Print the table, and what was checked before the clock ran."""
     console.print(table(comparison, title))
     console.print(
         f"[green]ok[/]  features of {comparison.checked_windows} windows equal the PyTorch reference's to the bit\n",
@@ -93,7 +93,7 @@ def print_comparison(console: Console, comparison: Comparison, title: str) -> No
 
 
 def print_gradients(console: Console, result: GradientResult) -> None:
-    """One line for one case."""
+    """Print one line for one case."""
     if result.failure is None:
         console.print(
             f"[green]ok[/]  {result.name:<32} [dim]{result.inputs:>4} inputs, {result.outputs} outputs[/]",
@@ -104,5 +104,5 @@ def print_gradients(console: Console, result: GradientResult) -> None:
 
 
 def report_of(comparison: Comparison, settings: Settings, machine: dict[str, Any]) -> dict[str, Any]:
-    """The figures with what they were measured on, for JSON."""
+    """Gather the figures with what they were measured on, for JSON."""
     return {"arch": settings.arch, "seed": settings.seed, "machine": machine, **as_data(comparison)}

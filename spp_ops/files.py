@@ -13,7 +13,7 @@ from typing import Any
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Gives the path of a temporary file beside `path`, which takes its place when the block ends without an error.
+    """Give a temporary file's path beside `path`; it takes the place of `path` when the block ends without an error.
 
     The folder is made if need be. The temporary name ends as `path` does, for libraries that go by the ending.
     """
@@ -31,13 +31,13 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """`content` as indented JSON, written atomically. NaN and inf, which JSON lacks, are a ValueError."""
+    """Write `content` as indented JSON, atomically. NaN and inf, which JSON lacks, are a ValueError."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _umask() -> int:
-    """The process's file mode mask, which can only be read by setting it."""
+    """Return the process's file mode mask, which can only be read by setting it."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask

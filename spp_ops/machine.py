@@ -13,7 +13,7 @@ import spp_ops
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The device called `name` ("cpu", "cuda", "cuda:1", ...); None: the first GPU, or the CPU where there is none.
+    """Return the device called `name`: "cpu", "cuda", "cuda:1", ...; None: the first GPU, or the CPU where none is.
 
     Raises:
         ValueError: there is no such device here.
@@ -22,14 +22,15 @@ def choose_device(name: str | None = None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.ones(1, device=device).item()  # whether it computes
     except (RuntimeError, AssertionError, ImportError) as error:
-        raise ValueError(f"device: {name!r} is not available here: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0].split(". ")[0]
+        raise ValueError(f"device: {name!r} is not available here: {reason}") from error
     return device
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
-    """What a figure needs beside it: the device, the processor, and all of `spp_ops.build_info`."""
+    """Gather what a figure needs beside it: the device, the processor, and all of `spp_ops.build_info`."""
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "processor": _processor(),
@@ -39,14 +40,14 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
 
 
 def one_line(machine: dict[str, Any]) -> str:
-    """The part of a description that decides how long things take, for pictures."""
+    """Return the part of a description that decides how long things take, for pictures."""
     if machine["device"] != "cpu":
         return f"{machine['device']}, torch {machine['torch']}"
     return f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}"
 
 
 def _processor() -> str:
-    """The processor's name; Linux hides it from `platform`."""
+    """Return the processor's name; Linux hides it from `platform`."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

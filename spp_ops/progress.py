@@ -24,12 +24,12 @@ class Steps:
         self._begun = 0
 
     def expect(self, steps: int) -> None:
-        """`steps` more are to come than was known."""
+        """Add `steps` to those known to come."""
         self._total += steps
         self._bar.update(self._task, total=self._total)
 
     def begin(self, name: str) -> None:
-        """The step before this one is done; this one starts."""
+        """Start a step; the one before it is done."""
         self._bar.update(self._task, completed=self._begun, description=name)
         self._begun += 1
 

@@ -58,7 +58,7 @@ class GradientResult:
 def check_gradients(
     device: torch.device, seed: int = 0, begin: Callable[[str], None] = lambda _: None
 ) -> Iterator[GradientResult]:
-    """Runs every case in float64: output and gradient equal to the reference's, gradcheck, gradgradcheck.
+    """Run every case in float64: output and gradient equal to the reference's, gradcheck, gradgradcheck.
 
     `begin` is called with the name of each case before it runs.
     """

@@ -35,7 +35,7 @@ _OPTIONS = (
 
 
 def comparison_options(command: Command) -> Command:
-    """Adds --windows, --rcnn-windows and --repeats."""
+    """Add --windows, --rcnn-windows and --repeats."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -43,5 +43,5 @@ def output_option(name: str, help: str) -> Callable[[Command], Command]:
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help: its examples, one a line."""
+    """Make the end of a command's help: its examples, one a line."""
     return "\n".join(["\b", "Examples:", *(f"  spp-ops {line}" for line in lines)])

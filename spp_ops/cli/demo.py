@@ -38,7 +38,7 @@ def command(
     device: torch.device,
     seed: int,
 ) -> None:
-    """The main job: SPP-net beside R-CNN on a photo.
+    """Run the main job: SPP-net beside R-CNN on a photo.
 
     Computes features of about 2,000 windows both ways, prints the times, verifies gradients and draws a picture. Both
     use ZF-5. SPP-net computes its feature maps once (at one scale and at five) and pools every window from them;

@@ -17,7 +17,7 @@ from spp_ops.self_check import GRADIENT_CASES, check_gradients
 @seed_option
 @click.pass_context
 def command(context: click.Context, device: torch.device, seed: int) -> None:
-    """Verifies the kernels' derivatives, a line a case.
+    """Verify the kernels' derivatives, a line a case.
 
     Output and gradient are compared with the plain PyTorch reference, first and second derivatives with numerical
     ones, in float64. The exit code is 1 if a case fails.

@@ -50,7 +50,7 @@ class Example:
     @staticmethod
     @torch.inference_mode()
     def choose(net: SPPNet, image: Pixels, windows: Boxes, settings: Settings) -> Example:
-        """A window of about a fifth of the image, on the map of the first scale of `settings.one_scale`."""
+        """Choose a window of about a fifth of the image, and the map of the first scale of `settings.one_scale`."""
         areas = (windows[:, 2:] - windows[:, :2] + 1).prod(axis=1)
         row = int(np.abs(np.log(areas / (image.shape[0] * image.shape[1] / 5))).argmin())
         regions = RegionFeatures(net.backbone, settings.levels, settings.one_scale[:1], normalization=net.normalization)
@@ -64,7 +64,7 @@ class Example:
 
 
 def save_overview(path: str | os.PathLike[str], example: Example, comparison: Comparison, subtitle: str) -> None:
-    """The photo with some windows, the feature map with the example's pyramid, and the times.
+    """Draw the photo with some windows, the feature map with the example's pyramid, and the times.
 
     Args:
         path: the format follows its ending.
@@ -95,7 +95,7 @@ def _photo(axes: Axes, example: Example) -> None:
 
 
 def _pyramid(axes: Axes, example: Example) -> None:
-    """The map with the window's bins; an image's cell i spans i - 0.5 to i + 0.5 in matplotlib."""
+    """Draw the map with the window's bins; an image's cell i spans i - 0.5 to i + 0.5 in matplotlib."""
     axes.imshow(example.feature_map, cmap="magma")
     x, y, width, height = example.cells
     for level, line in ((6, 0.6), (3, 1.2), (2, 1.8)):

@@ -15,7 +15,7 @@ PAPER_SPEED_UPS = {"SPP-net, 1 scale": 102, "SPP-net, 5 scales": 38}
 
 
 def rows(comparison: Comparison) -> dict[str, Stages]:
-    """The times by the name of the method."""
+    """Return the times by the name of the method."""
     return {
         "SPP-net, 1 scale": comparison.one_scale,
         "SPP-net, 5 scales": comparison.five_scales,
@@ -52,7 +52,7 @@ def table(comparison: Comparison, title: str) -> Table:
 
 
 def caption(comparison: Comparison) -> str:
-    """What the table's figures mean."""
+    """Say what the table's figures mean."""
     notes = [
         "prepare: resizing the photo, or warping the windows; not in the paper's times.",
         f"fc: {comparison.windows:,} rows of {comparison.feature_length:,} numbers, the same work for all three.",

@@ -23,7 +23,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Times the block."""
+        """Time the block."""
         self._synchronize()
         start = time.perf_counter()
         yield

@@ -85,7 +85,7 @@ def steps(settings: Settings, windows: int, device: torch.device) -> int:
 def compare(
     net: SPPNet, image: Pixels, windows: Tensor, settings: Settings, progress: Callable[[str], None] = lambda _: None
 ) -> Comparison:
-    """Checks the pooled features against the reference, then times every stage.
+    """Check the pooled features against the reference, then time every stage.
 
     Args:
         net: on the device to be used, in evaluation mode.
@@ -129,7 +129,7 @@ class _Job:
     progress: Callable[[str], None]
 
     def spp_net(self, scales: tuple[int, ...]) -> tuple[Stages, Tensor]:
-        """Times of everything but the fully connected layers, and the pooled rows."""
+        """Time everything but the fully connected layers; return the pooled rows as well."""
         regions = RegionFeatures(self.net.backbone, self.settings.levels, scales, normalization=self.net.normalization)
         watch = Stopwatch(self.windows.device)
         for repeat in range(self.settings.repeats + 1):
@@ -145,7 +145,7 @@ class _Job:
         return Stages(watch.median("prepare"), watch.median("conv"), watch.median("pool")), rows
 
     def fully_connected(self, rows: Tensor) -> float:
-        """Seconds for the fully connected layers on all rows."""
+        """Time the fully connected layers on all rows."""
         watch = Stopwatch(rows.device)
         for _ in range(self.settings.repeats + 1):
             self.progress(f"fully connected layers up to {self.settings.layer}")
@@ -154,7 +154,7 @@ class _Job:
         return watch.median("fc")
 
     def rcnn(self) -> Stages:
-        """Times of everything but the fully connected layers: the median batch of the sample, scaled to all windows."""
+        """Time everything but the fully connected layers: the median batch of the sample, scaled to all windows."""
         sample = self.settings.rcnn_sample(len(self.windows), self.windows.device)
         batch = min(self.settings.rcnn_batch, sample)
         whole = self.windows[: sample // batch * batch]

@@ -26,7 +26,7 @@ class ImageError(ValueError):
 
 
 def load_image(source: ImageSource) -> Pixels:
-    """Reads a photo as 8-bit RGB, upright.
+    """Read a photo as 8-bit RGB, upright.
 
     Handles grey, palette, CMYK and 16-bit images, transparency (laid over white), EXIF rotation and animations (their
     first frame).

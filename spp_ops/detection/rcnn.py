@@ -16,7 +16,7 @@ from spp_ops.models.spp_net import SPPNet
 
 
 def warp_windows(pixels: Tensor, windows: Tensor, size: int = 227, padding: int = 16) -> Tensor:
-    """Cuts windows out of an image and warps each to a square, bilinearly, whatever its shape.
+    """Cut windows out of an image and warp each to a square, bilinearly, whatever its shape.
 
     A window is first enlarged about its centre so that, after warping, `padding` pixels on each side of it are context.
     The enlarged window's corners are rounded to whole pixels; what lies outside the image is 0.
@@ -87,7 +87,7 @@ class RCNNFeatures:
         return self.net.features(square, layer)[:0]
 
     def warped(self, image: Pixels, windows: Tensor) -> Iterator[Tensor]:
-        """The windows' squares [batch, 3, size, size], batch by batch."""
+        """Yield the windows' squares [batch, 3, size, size], batch by batch."""
         pixels = self.net.normalization(to_tensor(image, self._device))
         for first in range(0, len(windows), self.batch):
             yield warp_windows(pixels, windows[first : first + self.batch], self.size, self.padding)

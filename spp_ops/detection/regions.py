@@ -83,7 +83,7 @@ class RegionFeatures:
         return [self._resize(pixels, scale) for scale in self.scales]
 
     def maps(self, resized: list[tuple[Tensor, tuple[float, float]]]) -> ScaledMaps:
-        """The convolution stack's maps of what `resized` gave."""
+        """Compute the convolution stack's maps of what `resized` gave."""
         return ScaledMaps(
             [self.backbone(pixels) for pixels, _ in resized],
             [

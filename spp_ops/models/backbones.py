@@ -23,7 +23,7 @@ def backbone_names() -> list[str]:
 
 
 def backbone(name: str, weights: str | os.PathLike[str] | None = None) -> nn.Sequential:
-    """The convolution stack of a torchvision network: images [N, 3, H, W] -> maps [N, C, h, w].
+    """Make the convolution stack of a torchvision network: images [N, 3, H, W] -> maps [N, C, h, w].
 
     Args:
         name: one of `backbone_names()`: AlexNet, VGG, SqueezeNet, ResNet and their variants.
@@ -72,7 +72,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def copy_weights(module: nn.Module, state: dict[str, Tensor], complaint: str) -> None:
-    """Copies into `module` all tensors it has, out of a state dict that may hold more.
+    """Copy into `module` all tensors it has, out of a state dict that may hold more.
 
     In the names, a leading "features." is optional.
 

@@ -40,5 +40,5 @@ class WithinChannelLRN(nn.Module):
         return mean_square.mul_(self.alpha).add_(1).pow_(-self.beta).mul_(features)
 
     def extra_repr(self) -> str:
-        """What `print` shows of the layer."""
+        """Return what `print` shows of the layer."""
         return f"size={self.size}, alpha={self.alpha}, beta={self.beta}"
