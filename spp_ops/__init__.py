@@ -5,7 +5,7 @@ from spp_ops import _extension
 _extension.load()
 
 from spp_ops import _registrations as _registrations  # noqa: E402  registers with what was just loaded
-from spp_ops import nn, reference  # noqa: E402
+from spp_ops import nn, onnx, reference  # noqa: E402
 from spp_ops._build_info import build_info  # noqa: E402
 from spp_ops.functional import (  # noqa: E402
     check_rois,
@@ -24,6 +24,7 @@ __all__ = [
     "build_info",
     "check_rois",
     "nn",
+    "onnx",
     "receptive_field",
     "reference",
     "roi_spatial_pyramid_pool",

@@ -46,12 +46,15 @@ def picks(maps: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     return output, indices, sources
 
 
-@pytest.mark.parametrize("requires_grad", [False, True])
 @pytest.mark.parametrize(("map_index", "rois_dtype"), [(False, torch.float32), (True, torch.float64)])
 @pytest.mark.parametrize("name", ["roi_spatial_pyramid_pool", "roi_spatial_pyramid_pool_with_indices"])
-def test_pool(name: str, maps: list[Tensor], map_index: bool, rois_dtype: torch.dtype, requires_grad: bool) -> None:
-    leaves = [each.requires_grad_(requires_grad) for each in maps]
+def test_pool(name: str, maps: list[Tensor], map_index: bool, rois_dtype: torch.dtype) -> None:
+    leaves = [each.requires_grad_() for each in maps]
     opcheck(getattr(OPS, name).default, pool_arguments(leaves, map_index, rois_dtype), test_utils=TESTS)
+
+
+def test_pool_without_gradients(maps: list[Tensor]) -> None:
+    opcheck(OPS.roi_spatial_pyramid_pool.default, pool_arguments(maps, map_index=False), test_utils=TESTS)
 
 
 def test_pool_out(maps: list[Tensor]) -> None:
@@ -59,19 +62,17 @@ def test_pool_out(maps: list[Tensor]) -> None:
     opcheck(OPS.roi_spatial_pyramid_pool_out.default, (*pool_arguments(maps, True), out), test_utils=TESTS)
 
 
-@pytest.mark.parametrize("requires_grad", [False, True])
-def test_backward(maps: list[Tensor], requires_grad: bool) -> None:
+def test_backward(maps: list[Tensor]) -> None:
     output, indices, sources = picks(maps)
     shape = [2, 4, *(size for each in maps for size in each.shape[2:])]
-    weights = torch.ones_like(output).requires_grad_(requires_grad)
+    weights = torch.ones_like(output).requires_grad_()
     arguments = (weights, indices, sources, LEVELS, shape, True)
     opcheck(OPS.roi_spatial_pyramid_pool_backward.default, arguments, test_utils=TESTS)
 
 
-@pytest.mark.parametrize("requires_grad", [False, True])
-def test_gather(maps: list[Tensor], requires_grad: bool) -> None:
+def test_gather(maps: list[Tensor]) -> None:
     _, indices, sources = picks(maps)
-    leaves = [each.requires_grad_(requires_grad) for each in maps]
+    leaves = [each.requires_grad_() for each in maps]
     opcheck(OPS.roi_spatial_pyramid_pool_gather.default, (leaves, indices, sources, LEVELS), test_utils=TESTS)
 
 
