@@ -11,7 +11,6 @@ the cell after its last; `Fit` says what becomes of windows that are empty or le
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -220,7 +219,8 @@ def _number(argument: str, value: object, *, positive: bool = False) -> float:
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{argument}: expected a number, got {type(value).__name__}")
     number = float(value)
-    if not math.isfinite(number) or abs(number) > LARGEST or (positive and number < 1 / LARGEST):
+    least = 1 / LARGEST if positive else -LARGEST
+    if not least <= number <= LARGEST:  # nor is NaN
         raise ValueError(f"{argument}: expected a finite{' positive' if positive else ''} number, got {value}")
     return number
 

@@ -50,6 +50,8 @@ ARGUMENTS: dict[str, list[Any]] = {
         torch.cat([ROIS, ROIS], dim=1),
         ROIS.int(),
         ROIS.bool(),
+        ROIS.to_sparse(),
+        [ROIS[:, 1:].to_sparse()] * 2,
         ROIS.to(torch.complex64),
         ROIS.to("meta"),
         [ROIS[:, 1:]],
