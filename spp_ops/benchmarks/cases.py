@@ -58,9 +58,22 @@ class Case:
         """Numbers a window: channels times bins."""
         return self.channels * sum(level**2 for level in self.levels)
 
-    def draw(self, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Workload:
-        """Draw maps, boxes and the output's gradient."""
-        generator = torch.Generator().manual_seed(SEED)
+    def draw(
+        self,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        output: Tensor | None = None,
+        seed: int = SEED,
+    ) -> Workload:
+        """Draw maps, boxes and the output's gradient.
+
+        Args:
+            dtype: of maps, output and gradient.
+            device: of everything.
+            output: memory [R, C * M] to use, by what is only run forward: no gradient is drawn then.
+            seed: of all chance.
+        """
+        generator = torch.Generator().manual_seed(seed)
         maps = [
             torch.randn(self.images, self.channels, height, width, generator=generator).to(device, dtype)
             for height, width in self.maps
@@ -68,14 +81,14 @@ class Case:
         boxes = self.boxes(self.image, self.rows, generator)
         images = torch.arange(self.images).repeat_interleave(self.windows)
         rois = torch.cat([images[:, None].double(), boxes], 1)
-        grad = torch.randn(self.rows, self.columns, generator=generator)
+        grad = torch.randn(self.rows if output is None else 0, self.columns, generator=generator)
         return Workload(
             case=self,
             maps=maps,
             rois=rois.to(device, torch.promote_types(dtype, torch.float32)),
             map_index=nearest_map(boxes, self.scales).to(device),
             grad=grad.to(device, dtype),
-            output=torch.zeros(self.rows, self.columns, dtype=dtype, device=device),
+            output=torch.zeros(self.rows, self.columns, dtype=dtype, device=device) if output is None else output,
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from spp_ops.benchmarks import harness
-from spp_ops.benchmarks.cases import CASES, Workload
+from spp_ops.benchmarks.cases import CASES, SEED, Workload
 from spp_ops.benchmarks.check import DisagreementError, check
 from spp_ops.benchmarks.peers import OTHERS, OURS, PEERS, Pass, Run
 from spp_ops.benchmarks.results import Contest, Record, describe_run
@@ -26,6 +26,9 @@ class Options:
         passes: which parts of the work.
         dtypes: of the features, by PyTorch's names.
         rounds: turns that every contestant has.
+        device: where.
+        seed: of maps and boxes.
+        keep_memory: whether freed memory stays with the process.
     """
 
     cases: tuple[str, ...] = tuple(CASES)
@@ -34,6 +37,8 @@ class Options:
     dtypes: tuple[str, ...] = ("float32",)
     rounds: int = harness.ROUNDS
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    seed: int = SEED
+    keep_memory: bool = True
 
     def __post_init__(self) -> None:
         for name, given, known in (
@@ -50,11 +55,11 @@ class Options:
 
 def run(options: Options, progress: Callable[[str], None] = lambda _: None) -> Record:
     """Hold every contest."""
-    kept = harness.keep_freed_memory()
+    kept = options.keep_memory and harness.keep_freed_memory()
     contests = []
     for case in options.cases:
         for dtype in options.dtypes:
-            work = CASES[case].draw(DTYPES[dtype], options.device)
+            work = CASES[case].draw(DTYPES[dtype], options.device, seed=options.seed)
             for timed in options.passes:
                 contest = hold(work, timed, options, progress)
                 if contest.seconds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -138,7 +139,8 @@ def describe_run(device: torch.device, memory_kept: bool) -> dict[str, Any]:
     installed = {package.name: package.version for package in metadata.distributions()}
     versions = {package: installed[package] for package in PEER_PACKAGES if package in installed}
     memory = "freed memory kept by the process" if memory_kept else "freed memory goes back to the system"
-    return {**describe_machine(device), **versions, "memory": memory, "huge_pages": _huge_pages()}
+    huge = {"huge_pages": _huge_pages(), "THP_MEM_ALLOC_ENABLE": os.environ.get("THP_MEM_ALLOC_ENABLE", "0")}
+    return {**describe_machine(device), **versions, "memory": memory, **huge}
 
 
 def _huge_pages() -> str:

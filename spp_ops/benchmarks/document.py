@@ -1,0 +1,175 @@
+"""Writes docs/benchmarks.md from the records in benchmarks/results: `spp-ops benchmark document`.
+
+The page is in ratios; a figure in milliseconds would say more about a machine than about the code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from spp_ops.benchmarks import plots
+from spp_ops.benchmarks.bars import verdicts
+from spp_ops.benchmarks.cases import CASES
+from spp_ops.benchmarks.peers import PEERS
+from spp_ops.benchmarks.report import quartiles, rows, times
+from spp_ops.benchmarks.results import Contest, Peaks, Record
+from spp_ops.benchmarks.scaling import ScalingRecord
+from spp_ops.files import atomic_write
+
+# The records the page is made of: file, and the arguments of `spp-ops benchmark` that make it.
+SOURCES = {
+    "op.json": "op",
+    "fresh.json": "op --cases MAIN,BATCH --peers torchvision --passes forward --return-memory --no-peaks",
+    "dtypes.json": "op --cases MAIN --peers torchvision --dtypes all --no-peaks",
+    "scaling.json": "scaling",
+}
+
+INTRODUCTION = """\
+# Benchmarks
+
+This page is written by a command; so are all figures on it:
+
+```
+{commands}
+```
+
+Every figure is a ratio within one run on one machine: contestants take turns in rounds, a ratio is taken in each round,
+and the median counts; quartiles say how sure it is. Every contestant's numbers are checked against ours before its
+time is taken. Each runs at its best setting: OpenVINO forced to float32 (its default where the processor can is
+bfloat16, with errors of whole units) and writing in place, the PyTorch tables in chunks that fit the cache,
+`adaptive_max_pool2d` on channels-last maps. Freed memory stays with the process, so that nobody's fresh output costs
+page faults, unless a table says otherwise.
+
+Machine: {machine}.
+"""
+
+FRESH = """\
+## What fresh memory costs
+
+With the C library's defaults, the memory of a large output goes back to the system when it is freed, and the next
+output page-faults its way in. That can cost more than the pooling. Three ways out: `out=` to write into memory you
+keep; an allocator that keeps freed memory; huge pages (`THP_MEM_ALLOC_ENABLE=1` makes PyTorch ask for them).
+"""
+
+PEAKS = """\
+## Peak memory of forward and backward
+
+What comes after the pooling decides what must be kept: with the gradient given, nothing of the pooled features; a
+fully connected layer (`linear`) keeps them until its own backward, where they and their gradient are alive together,
+whoever pooled.
+"""
+
+COMPARING = """\
+## Has my change made it slower?
+
+```
+spp-ops benchmark op --peers torchvision --baseline benchmarks/results/baseline.json
+spp-ops benchmark compare benchmarks/results/baseline.json op.json
+```
+
+Times are not compared, but ratios to the write floor and to torchvision in the same run, so a baseline serves other
+machines of the same kind. The exit code is 1 if one of ours is slower against both, by more than the spread.
+"""
+
+
+def write(results: Path, page: Path) -> None:
+    """Write the page, and its pictures beside the records.
+
+    Args:
+        results: the folder of the records that `SOURCES` names; op.json must be there.
+        page: the file to write.
+
+    Raises:
+        ValueError: a record can't be read.
+    """
+    record = Record.load(results / "op.json")
+    scaling = ScalingRecord.load(results / "scaling.json") if (results / "scaling.json").exists() else None
+    plots.save_contests(results / "op.svg", record)
+    if scaling is not None:
+        plots.save_scaling(results / "scaling.svg", scaling)
+    pictures = Path(os.path.relpath(results, page.parent))
+    fresh, dtypes = (_optional(results / name) for name in ("fresh.json", "dtypes.json"))
+    parts = [
+        INTRODUCTION.format(commands=_commands(results), machine=_machine(record)),
+        "## Promises\n",
+        *_table(
+            ("", "measured", ""),
+            [(v.promise, v.measured, "kept" if v.kept else "**missed**") for v in verdicts(record, scaling)],
+        ),
+        f"![ratios]({(pictures / 'op.svg').as_posix()})\n",
+        *_contests(record.contests),
+        *(["\n" + FRESH, *_contests(fresh.contests)] if fresh else []),
+        *(["## Types\n", *_contests(dtypes.contests)] if dtypes else []),
+        *(["\n" + PEAKS, *_peaks(record.peaks)] if record.peaks else []),
+        *(_scaling(scaling, pictures) if scaling else []),
+        "\n" + COMPARING,
+        "## Contestants\n",
+        *(f"* `{peer.name}`: {peer.about}." for peer in PEERS.values()),
+        "",
+    ]
+    with atomic_write(page) as temporary:
+        temporary.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _contests(contests: Iterable[Contest]) -> Iterator[str]:
+    for contest in contests:
+        dtype = "" if contest.dtype == "float32" else f", {contest.dtype}"
+        yield f"\n### {contest.case} {contest.timed}{dtype}\n\n{_capital(CASES[contest.case].about)}.\n"
+        lines = [
+            (f"`{row.name}`", times(row.to_ours), quartiles(row.to_ours), times(row.to_floor), row.check)
+            for row in rows(contest)
+        ]
+        yield from _table(("", "times ours", "quartiles", "times the write floor", "beside ours"), lines)
+
+
+def _peaks(peaks: Iterable[Peaks]) -> Iterator[str]:
+    lines = []
+    for peak in peaks:
+        whole = peak.mebibytes.get("torchvision")
+        lines += [
+            (f"{peak.case}, {peak.head}", f"`{name}`", f"{size:.0f}", f"{size / whole:.0%}" if whole else "")
+            for name, size in peak.mebibytes.items()
+        ]
+    yield from _table(("", "", "MiB", "of torchvision's"), lines)
+
+
+def _scaling(record: ScalingRecord, pictures: Path) -> Iterator[str]:
+    yield "\n## Scaling\n\nSlopes on log-log axes: 1 is linear, 0 is flat.\n"
+    lines = []
+    for curve in record.curves:
+        slope = curve.slope()
+        ends = f"{curve.x[0]:,} to {curve.x[-1]:,}"
+        lines.append((curve.axis, ends, f"`{curve.name}`", f"{slope.median:.3f}", quartiles(slope)))
+    yield from _table(("", "", "", "slope", "quartiles"), lines)
+    yield f"![scaling]({(pictures / 'scaling.svg').as_posix()})\n"
+
+
+def _table(headings: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(headings)} |"
+    yield "|" + "---|" * len(headings)
+    for line in lines:
+        yield f"| {' | '.join(line)} |"
+    yield ""
+
+
+def _commands(results: Path) -> str:
+    made = [
+        f"spp-ops benchmark {arguments} --json {name}"
+        for name, arguments in SOURCES.items()
+        if (results / name).exists()
+    ]
+    return "\n".join([*made, "spp-ops benchmark document"])
+
+
+def _machine(record: Record) -> str:
+    return ", ".join(f"{name} {value}" for name, value in record.machine.items())
+
+
+def _optional(path: Path) -> Record | None:
+    return Record.load(path) if path.exists() else None
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,90 @@
+"""`spp-ops benchmark op`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import torch
+from rich.console import Console
+
+from spp_ops.benchmarks import harness, memory, op, report
+from spp_ops.benchmarks.bars import verdicts
+from spp_ops.benchmarks.cases import CASES
+from spp_ops.benchmarks.compare import Change, compare
+from spp_ops.benchmarks.peers import OTHERS, Pass
+from spp_ops.benchmarks.plots import save_contests
+from spp_ops.benchmarks.results import Record
+from spp_ops.cli._benchmarks import names_option, repeats_option, threads_option
+from spp_ops.cli._options import device_option, examples, output_option, seed_option
+from spp_ops.progress import Steps
+
+
+@click.command(
+    "op",
+    epilog=examples(
+        "benchmark op",
+        "benchmark op --cases MAIN,LARGE --peers torchvision,openvino --passes forward",
+        "benchmark op --cases MAIN --dtypes all --json op.json --plot op.svg",
+        "benchmark op --peers torchvision --baseline benchmarks/results/baseline.json",
+    ),
+)
+@names_option("--cases", CASES, "Workloads")
+@names_option("--peers", OTHERS, "Measured beside ours and the write floor")
+@names_option("--passes", [timed.value for timed in Pass], "What is timed")
+@names_option("--dtypes", op.DTYPES, "Of the features", default="float32")
+@click.option(
+    "--keep-memory/--return-memory",
+    default=True,
+    show_default=True,
+    help="Whether freed memory stays with the process, or fresh outputs cost page faults.",
+)
+@click.option("--peaks/--no-peaks", default=True, show_default=True, help="Measure peak memory of forward + backward.")
+@click.option("--baseline", type=click.Path(path_type=Path), help="Compare with this record; exit code 1 if slower.")
+@repeats_option
+@threads_option
+@output_option("json", "Write the record there.")
+@output_option("plot", "Draw ratios there; the format follows the ending.")
+@device_option
+@seed_option
+def command(
+    *,
+    cases: tuple[str, ...],
+    peers: tuple[str, ...],
+    passes: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    keep_memory: bool,
+    peaks: bool,
+    baseline: Path | None,
+    repeats: int,
+    threads: int | None,
+    json_path: Path | None,
+    plot_path: Path | None,
+    device: torch.device,
+    seed: int,
+) -> int:
+    """Measure the operator beside its peers, on the workloads of docs/benchmarks.md.
+
+    Every peer's numbers are checked against ours before its time is taken. Contestants take turns, and ratios between
+    them count, not times. Exit code 1: a peer's numbers differ, or ours became slower than the baseline.
+    """
+    console = Console()
+    old = None if baseline is None else Record.load(baseline)
+    options = op.Options(cases, peers, tuple(Pass(name) for name in passes), dtypes, repeats, device, seed, keep_memory)
+    with harness.threads(threads or torch.get_num_threads()), Steps(console, op.turns(options)) as progress:
+        record = op.run(options, progress.begin)
+        if peaks:
+            progress.begin("peak memory")
+            record.peaks.extend(memory.of_training(cases, peers, device))
+    report.print_record(console, record)
+    console.print(report.verdict_table(verdicts(record)))
+    if json_path is not None:
+        record.save(json_path)
+    if plot_path is not None:
+        save_contests(plot_path, record)
+    wrong = any(contest.disagreements for contest in record.contests)
+    if old is None:
+        return int(wrong)
+    comparisons = compare(old, record)
+    console.print(report.comparison_table(comparisons))
+    return int(wrong or any(comparison.change is Change.SLOWER for comparison in comparisons))

@@ -1,0 +1,59 @@
+"""`spp-ops benchmark scaling`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import torch
+from rich.console import Console
+
+from spp_ops.benchmarks import harness, report, scaling
+from spp_ops.benchmarks.bars import verdicts
+from spp_ops.benchmarks.peers import OTHERS
+from spp_ops.benchmarks.plots import save_scaling
+from spp_ops.cli._benchmarks import names_option, repeats_option, threads_option
+from spp_ops.cli._options import device_option, examples, output_option
+from spp_ops.progress import Steps
+
+
+@click.command(
+    "scaling",
+    epilog=examples(
+        "benchmark scaling",
+        "benchmark scaling --sweeps 'window size' --peers torchvision,openvino",
+        "benchmark scaling --json scaling.json --plot scaling.svg",
+    ),
+)
+@names_option("--sweeps", scaling.sweeps(), "What grows")
+@names_option("--peers", OTHERS, "Measured beside ours and the write floor", default="none")
+@repeats_option
+@threads_option
+@output_option("json", "Write the record there.")
+@output_option("plot", "Draw the curves there; the format follows the ending.")
+@device_option
+def command(
+    *,
+    sweeps: tuple[str, ...],
+    peers: tuple[str, ...],
+    repeats: int,
+    threads: int | None,
+    json_path: Path | None,
+    plot_path: Path | None,
+    device: torch.device,
+) -> None:
+    """Measure time as windows, channels, maps, windows' sizes, bins and threads grow, with fitted slopes.
+
+    The largest point writes 2.6 GB of pooled features, in place.
+    """
+    console = Console()
+    turns = scaling.turns(sweeps, peers, repeats)
+    with harness.threads(threads or torch.get_num_threads()), Steps(console, turns) as progress:
+        record = scaling.run(sweeps, peers, repeats, device, progress.begin)
+    console.print(report.scaling_table(record))
+    console.print(report.verdict_table(verdicts(None, record)))
+    report.print_machine(console, record)
+    if json_path is not None:
+        record.save(json_path)
+    if plot_path is not None:
+        save_scaling(plot_path, record)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spp_ops.benchmarks.bars import SPEED, verdicts
+from spp_ops.benchmarks.cases import CASES
+from spp_ops.benchmarks.compare import Change, compare
+from spp_ops.benchmarks.peers import PEERS, Pass
+from spp_ops.benchmarks.results import Contest, Peaks, Ratio, Record
+from spp_ops.benchmarks.scaling import Curve, ScalingRecord
+
+FLOOR = [1.0, 1.1, 0.9, 1.0, 1.0]
+
+
+def record(ours: float = 2.0, torchvision: float = 120.0, floor: list[float] = FLOOR) -> Record:
+    """MAIN where ours takes `ours` times the floor, and torchvision `torchvision` times; each round its own speed."""
+    seconds = {
+        "ours": [ours * s for s in floor],
+        "floor": floor,
+        "torchvision": [torchvision * s for s in floor],
+    }
+    return Record({"threads": 2}, [Contest("MAIN", "forward", "float32", seconds)])
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    contest = record().contests[0]
+    ratio = contest.ratio("torchvision", "ours")
+    assert ratio is not None
+    assert ratio.median == pytest.approx(60)
+    assert ratio.spread == pytest.approx(0, abs=1e-9)
+    assert contest.ratio("torchvision", "openvino") is None
+
+
+def test_quartiles() -> None:
+    assert Ratio.of([3.0]) == Ratio(3.0, 3.0, 3.0)
+    assert Ratio.of([1.0, 2.0, 3.0, 4.0, 5.0]) == Ratio(3.0, 2.0, 4.0)
+
+
+def test_a_record_survives_its_file(tmp_path: Path) -> None:
+    written = replace(record(), peaks=[Peaks("MAIN", "linear", {"ours": 1.0, "torchvision": 2.0})])
+    written.save(tmp_path / "op.json")
+    assert Record.load(tmp_path / "op.json") == written
+    content = json.loads((tmp_path / "op.json").read_text())
+    assert content["contests"][0]["seconds"]["floor"] == FLOOR
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "{}", '{"format": 99}', '{"format": 1, "contests": [{"case": 1}]}'])
+def test_another_file_is_one_clear_error(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.json"
+    path.write_text(text)
+    for kind in (Record, ScalingRecord):
+        with pytest.raises(ValueError, match=r"other\.json: expected"):
+            kind.load(path)
+
+
+def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"none\.json: expected a JSON file"):
+        Record.load(tmp_path / "none.json")
+
+
+def test_bars_name_cases_passes_and_peers_that_exist() -> None:
+    for bar in SPEED:
+        assert bar.case in CASES
+        assert bar.timed in {timed.value for timed in Pass}
+        for name in (bar.slower, bar.faster):
+            assert Pass(bar.timed) in PEERS[name].passes
+
+
+def test_promises_are_judged() -> None:
+    kept = {v.promise: v.kept for v in verdicts(record(ours=2.0, torchvision=120.0))}
+    assert kept == {
+        "MAIN forward: torchvision at least 50 x ours": True,
+        "MAIN forward: ours at most 3 x floor": True,
+    }
+    missed = {v.promise: v.kept for v in verdicts(record(ours=4.0, torchvision=120.0))}
+    assert not any(missed.values())
+
+
+def test_memory_is_judged() -> None:
+    for ours, kept in ((0.5, True), (0.7, False)):
+        peaks = [Peaks("MAIN", "gradient", {"ours": ours, "torchvision": 1.0})]
+        assert [v.kept for v in verdicts(Record({}, [], peaks))] == [kept]
+
+
+def test_slopes_are_judged() -> None:
+    x = [500, 1000, 2000]
+    linear = Curve("windows", "windows", "ours", x, [[n * 2.0, n * 3.0, n * 2.5] for n in x])
+    assert linear.slope().median == pytest.approx(1)
+    square = Curve("windows", "windows", "ours", x, [[n**2.0] * 3 for n in x])
+    size = [10, 20, 40]
+    flat = Curve("window size", "cells", "ours", size, [[1.0], [2.0], [2.5]])
+    steep = Curve("window size", "cells", "ours", size, [[1.0], [2.0], [3.5]])
+    assert [v.kept for v in verdicts(None, ScalingRecord({}, [linear, flat]))] == [True, True]
+    assert [v.kept for v in verdicts(None, ScalingRecord({}, [square, steep]))] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        (record(ours=2.0), Change.SAME),
+        (record(ours=2.05), Change.SAME),
+        (record(ours=2.4), Change.SLOWER),
+        (record(ours=1.6), Change.FASTER),
+        (record(ours=4.0, torchvision=240.0, floor=[1.0] * 5), Change.SAME),  # only against one yardstick
+        (record(ours=2.0, floor=[10 * s for s in FLOOR]), Change.SAME),  # a slower machine
+    ],
+)
+def test_comparison(new: Record, expected: Change) -> None:
+    (comparison,) = compare(record(), new)
+    assert comparison.change is expected
+
+
+def test_noise_is_no_verdict() -> None:
+    seconds = {"ours": [2.0, 4.0, 2.4, 3.0, 1.9], "floor": [1.0] * 5}
+    noisy = Record({}, [Contest("MAIN", "forward", "float32", seconds)])
+    assert compare(record(), noisy)[0].change is Change.SAME
+
+
+def test_nothing_in_common_is_an_error() -> None:
+    other = Record({}, [Contest("LARGE", "forward", "float32", {"ours": [1.0], "floor": [1.0]})])
+    with pytest.raises(ValueError, match="baseline: has no contest of ours"):
+        compare(record(), other)
