@@ -1,0 +1,54 @@
+# Every target sets up what it needs: a virtual environment, the dependencies, the compiled extension.
+PYTHON ?= python3
+VENV ?= .venv
+# What pip installs as torch: add a version or an index here.
+TORCH ?= torch torchvision
+IMAGE ?=
+
+BIN := $(VENV)/bin
+SOURCES := setup.py $(shell find csrc -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
+CXX_FILES := $(shell find csrc $(wildcard examples) -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
+
+.PHONY: demo test lint format build benchmark gpu-check abi-check clean
+
+demo: build  ## the main job on a photo (IMAGE=path for another one); pictures and figures land in out/
+	$(BIN)/python -m spp_ops demo $(if $(IMAGE),--image "$(IMAGE)") --out out
+
+test: build  ## every test that needs no GPU
+	$(BIN)/python -m pytest
+
+lint: build  ## ruff, mypy and clang-format, nothing changed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
+
+format: build
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CXX_FILES)
+
+build: $(VENV)/.built
+
+benchmark: build  ## the operator beside its peers, and its cost as the work grows
+	$(BIN)/python -m spp_ops benchmark op
+	$(BIN)/python -m spp_ops benchmark scaling
+
+gpu-check: build  ## all that waits for a GPU: tests, compute-sanitizer, benchmarks, a report under benchmarks/results/
+	$(BIN)/python benchmarks/gpu_check.py
+
+abi-check: build  ## one binary under torch 2.11 and under the newest torch: the same results
+	$(BIN)/python tests/abi_check.py
+
+clean:
+	rm -rf build out $(VENV) spp_ops/*.so *.egg-info
+
+# torch first: the extension is built against the torch that will load it.
+$(VENV)/.torch:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(TORCH) "setuptools>=77" wheel ninja
+	touch $@
+
+$(VENV)/.built: $(VENV)/.torch pyproject.toml $(SOURCES)
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[test,lint]'
+	touch $@
