@@ -95,14 +95,18 @@ def runtime(request: pytest.FixtureRequest) -> Callable[[Path], Run]:
     return run
 
 
-@pytest.mark.parametrize("projection", PROJECTIONS, ids=repr)
-def test_any_number_of_windows_on_maps_of_any_size(
-    projection: Projection, runtime: Callable[[Path], Run], tmp_path: Path
-) -> None:
-    pool = Pool((6, 3, (1, 2), 1), projection)
+@pytest.fixture(scope="module", params=PROJECTIONS, ids=repr)
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pool]:
+    """A file with open sizes, and the module it is of."""
+    file, pool = tmp_path_factory.mktemp("onnx") / "pool.onnx", Pool((6, 3, (1, 2), 1), request.param)
     dynamic = {"features": {0: Dim("n"), 2: Dim("h"), 3: Dim("w")}, "rois": {0: Dim("r")}}
-    export(pool, (torch.randn(2, 5, 13, 9), boxes(30, 2, 36, 52)), tmp_path / "pool.onnx", dynamic)
-    run = runtime(tmp_path / "pool.onnx")
+    export(pool, (torch.randn(2, 5, 13, 9), boxes(30, 2, 36, 52)), file, dynamic)
+    return file, pool
+
+
+def test_any_number_of_windows_on_maps_of_any_size(exported: tuple[Path, Pool], runtime: Callable[[Path], Run]) -> None:
+    file, pool = exported
+    run = runtime(file)
     for images, height, width, windows in [(2, 38, 50, 300), (1, 1, 1, 20), (3, 5, 130, 50), (1, 64, 63, 0)]:
         features, rois = torch.randn(images, 5, height, width), boxes(windows, images, 4 * width, 4 * height, seed=1)
         assert_same(run(features, rois), pool(features, rois))
@@ -159,13 +163,20 @@ def test_infinite_corners_and_missing_maps_give_nan(dtype: torch.dtype, tmp_path
     assert pooled[1:].isnan().all()
 
 
-def test_a_network_for_pictures_of_any_size(runtime: Callable[[Path], Run], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SPPNet]:
     torch.manual_seed(0)
     backbone = nn.Sequential(nn.Conv2d(3, 8, 5, stride=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 6, 3), nn.ReLU())
     net = SPPNet(backbone, (4, 2, 1), num_classes=5, hidden=(16,)).eval()
+    file = tmp_path_factory.mktemp("onnx") / "net.onnx"
     dynamic = ({0: Dim("n"), 2: Dim("h", min=32), 3: Dim("w", min=32)},)
-    export(net, (torch.randn(2, 3, 64, 60),), tmp_path / "net.onnx", dynamic)
-    run = runtime(tmp_path / "net.onnx")
+    export(net, (torch.randn(2, 3, 64, 60),), file, dynamic)
+    return file, net
+
+
+def test_a_network_for_pictures_of_any_size(network: tuple[Path, SPPNet], runtime: Callable[[Path], Run]) -> None:
+    file, net = network
+    run = runtime(file)
     for shape in [(2, 3, 64, 60), (1, 3, 224, 180), (5, 3, 33, 97)]:
         images = torch.randn(shape)
         with torch.no_grad():
