@@ -8,7 +8,7 @@ rate is chosen for each pool by cross-validation on the training pictures, so th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from spp_ops.classification.config import TrainingConfig, as_data
 from spp_ops.classification.data import epoch_size
 from spp_ops.classification.processes import make_fabric
 from spp_ops.classification.training import Trainer
-from spp_ops.classification.views import MULTI_VIEW_SCALES, make_views
+from spp_ops.classification.views import MULTI_VIEW_SCALES, ScaleViews, make_views
 from spp_ops.files import write_json
 from spp_ops.machine import describe_machine
 from spp_ops.models.spp_net import fully_connected
@@ -108,20 +108,21 @@ def choose(rows: Tensor, labels: Tensor) -> tuple[TrainingConfig, dict[str, floa
     return replace(TRAINING, lr=lr), {f"{each:g}": percent for each, percent in errors.items()}
 
 
-def view_columns() -> dict[str, list[int]]:
-    """Which of the 98 views belong to each way of testing."""
-    views = make_views("96+2")
-    starts = np.cumsum([0, *map(len, views.scales)])
-    at_256 = int(starts[MULTI_VIEW_SCALES.index(256)])
-    half = 10  # nine windows and the whole picture, then the same mirrored
-    whole = [at_256 + 9, at_256 + half + 9]
-    return {
+def view_columns(scales: Sequence[ScaleViews]) -> dict[str, list[int]]:
+    """Return which of the views at these scales, one after the other, belong to each way of testing."""
+    starts = np.cumsum([0, *map(len, scales)])
+    at_256 = int(starts[[scale.scale for scale in scales].index(256)])
+    mirrored = at_256 + 10  # nine windows and the whole picture, then the same mirrored
+    whole = [at_256 + 9, mirrored + 9]
+    columns = {
         "crop": [at_256],
         "full": [whole[0]],
-        "10": [*range(at_256, at_256 + 5), *range(at_256 + half, at_256 + half + 5)],
-        "96": [column for column in range(len(views)) if column not in whole],
-        "96+2": list(range(len(views))),
+        "10": [*range(at_256, at_256 + 5), *range(mirrored, mirrored + 5)],
     }
+    if len(scales) == len(MULTI_VIEW_SCALES):
+        everything = range(int(starts[-1]))
+        columns |= {"96": [column for column in everything if column not in whole], "96+2": list(everything)}
+    return columns
 
 
 def summary(values: Iterable[float]) -> dict[str, Any]:
@@ -132,19 +133,21 @@ def summary(values: Iterable[float]) -> dict[str, Any]:
 
 @click.command()
 @click.option("--seeds", type=click.IntRange(2), default=5, show_default=True)
-def main(seeds: int) -> None:
+@click.option("--all-scales/--one-scale", default=True, help="All of the 96+2 views, or those at scale 256 only.")
+def main(seeds: int, all_scales: bool) -> None:
     """Measure, print and write the results."""
     console = Console(width=120)
     labels = {split: torch.tensor(pictures(split).labels) for split in ("train", "val")}
-    all_train, all_test = training_rows(), test_rows()
-    columns = view_columns()
+    scales = [scale for scale in make_views("96+2").scales if all_scales or scale.scale == 256]
+    all_train, all_test = training_rows(), [test_rows(scale) for scale in scales]
+    columns = view_columns(scales)
     results: dict[str, Any] = {}
     table = Table("pool", "training", *columns, title="top-1 error in %, mean ± standard deviation over seeds")
     for pool, part in POOLS.items():
         rows = all_train[..., part].contiguous()
         config, searched = choose(rows, labels["train"])
         results[pool] = {"lr": config.lr, "cross_validation_errors_by_lr": searched}
-        tests = all_test[..., part].contiguous()
+        tests = torch.cat([rows_of_scale[..., part] for rows_of_scale in all_test], dim=1)
         for name, sizes in TRAINED.items():
             errors: dict[str, list[float]] = {views: [] for views in columns}
             for seed in track(range(seeds), f"{pool}, {name}", transient=True):

@@ -1,12 +1,17 @@
 """Pooled rows of every view that training and testing use, computed once: the convolutions are frozen.
 
 A row holds the levels of {6,3,2,1} one after the other. The rows of a plain 6 x 6 pool are its first columns and those
-of a global max pool its last, so the three heads are compared on the same numbers.
+of a global max pool its last, so the three heads are compared on the same numbers. `heads.py` asks for what it needs;
+
+    python benchmarks/classification/rows.py train 256 448
+
+computes the training rows and those of some test scales ahead.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +21,11 @@ from rich.progress import track
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
-from spp_ops.classification.augmentation import POSITIONS, crop_window
+from spp_ops.classification.augmentation import CROP, POSITIONS, crop_window
 from spp_ops.classification.config import NetworkConfig
 from spp_ops.classification.evaluation import Pictures
 from spp_ops.classification.scoring import ViewScorer
-from spp_ops.classification.views import make_views
+from spp_ops.classification.views import ScaleViews, Views, make_views
 from spp_ops.datasets.folders import read_folders
 from spp_ops.datasets.labelled import LabelledImages
 from spp_ops.datasets.root import find_data
@@ -40,7 +45,8 @@ def pictures(split: str) -> LabelledImages:
 def network() -> SPPNet:
     """Make SqueezeNet's convolutions with their ImageNet weights, and the pyramid."""
     torch.manual_seed(0)
-    return NETWORK.build(2, str(find_data("weights", "squeezenet1_0_imagenet.pt"))).eval()
+    net = NETWORK.build(2, str(find_data("weights", "squeezenet1_0_imagenet.pt"))).eval()
+    return net.to(memory_format=torch.channels_last)
 
 
 class RowScorer(ViewScorer):
@@ -58,11 +64,15 @@ def training_rows() -> Tensor:
 
 
 @torch.inference_mode()
-def test_rows() -> Tensor:
-    """Return [N, 98, D]: the 96 + 2 views of the test pictures, pooled from maps, in the order of `ViewScorer`."""
-    scorer = RowScorer(network(), make_views("96+2"))
-    data = Pictures(pictures("val").paths, range(len(pictures("val"))))
-    return _cached("val", lambda: [scorer.rows(picture) for _, picture in track(data, "test rows", total=len(data))])
+def test_rows(scale: ScaleViews) -> Tensor:
+    """Return [N, V, D]: the views of one scale of the test pictures, pooled from maps, in the order of `ViewScorer`."""
+
+    def compute() -> list[Tensor]:
+        scorer = RowScorer(network(), Views("one scale", CROP, (scale,)))
+        data = Pictures(pictures("val").paths, range(len(pictures("val"))))
+        return [scorer.rows(picture) for _, picture in track(data, f"test rows at {scale.scale}", total=len(data))]
+
+    return _cached(f"val_{scale.scale}", compute)
 
 
 def _training_rows(net: SPPNet) -> Iterator[Tensor]:
@@ -92,5 +102,8 @@ def _cached(name: str, compute: Any) -> Tensor:
 
 
 if __name__ == "__main__":
-    print("training rows", list(training_rows().shape))
-    print("test rows", list(test_rows().shape))
+    if "train" in sys.argv:
+        print("training rows", list(training_rows().shape))
+    for each in make_views("96+2").scales:
+        if str(each.scale) in sys.argv:
+            print("test rows at", each.scale, list(test_rows(each).shape))

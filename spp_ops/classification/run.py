@@ -159,7 +159,7 @@ def _saved_run(
     if not job.resume:
         raise ValueError(f"out: {job.out} holds a run already; give --resume to go on with it, or another folder")
     saved = Checkpoint.load(job.out)
-    complaint = difference(saved.network, network) or difference(saved.training, training)
+    complaint = difference(network, saved.network) or difference(training, saved.training)
     if complaint is None and saved.classes != classes:
         complaint = f"data: the run to be resumed has classes {', '.join(saved.classes)}, got {', '.join(classes)}"
     if complaint is not None:

@@ -1,0 +1,42 @@
+"""Two processes with the same global batch give what one gives: losses, weights, test results."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from spp_ops.classification import Checkpoint
+
+
+def train(data: Path, out: Path, processes: int) -> Checkpoint:
+    """Runs the command, for several processes under torchrun (which uses gloo on CPUs)."""
+    launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
+    modules = [part for module in (*launcher[:1], "spp_ops") for part in ("-m", module)]
+    command = [*modules[:2], *launcher[1:], *modules[2:]] if launcher else modules
+    options = (
+        "--arch squeezenet1_0 --levels 2,1 --hidden 8 --dropout 0 --sizes 48,40 --epochs 2 --batch-size 9 --ema 0.5"
+    )
+    arguments = [*command, "train-classifier", str(data), "--out", str(out), "--device", "cpu", *options.split()]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return Checkpoint.load(out)
+
+
+@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="torch comes without gloo")
+def test_two_processes_train_as_one(shapes: Path, tmp_path: Path) -> None:
+    one, two = (train(shapes, tmp_path / str(processes), processes) for processes in (1, 2))
+    # 24 pictures in batches of 9, 9 and 6: the processes' shares differ in size.
+    for mine, other in zip(one.history, two.history, strict=True):
+        assert mine["train_loss"] == pytest.approx(other["train_loss"], rel=1e-5)
+        assert mine["val_error"] == other["val_error"]
+    for name, tensor in one.model.items():
+        torch.testing.assert_close(two.model[name], tensor, rtol=1e-4, atol=1e-6)
+    assert one.history[0]["train_loss"] != one.history[1]["train_loss"]
