@@ -53,7 +53,7 @@ class LayerFeatures:
         fixed = level is not None or (net.levels is not None and layer in ("spp", *dict(net.head.named_children())))
         if view == "full" and not fixed:
             raise ValueError(
-                f"layer: expected one above a pooling for the full view, as maps differ in size, got {layer!r}"
+                f"layer: expected one above a pooling for full views, as maps differ in size, got {layer!r}"
             )
         if size < 1:
             raise ValueError(f"size: expected at least 1 pixel, got {size}")
