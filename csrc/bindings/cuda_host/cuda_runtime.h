@@ -16,7 +16,7 @@
 #define __device__
 #define __host__
 #define __grid_constant__
-#define __forceinline__ inline
+#define __forceinline__
 #define __launch_bounds__(...)
 
 struct uint3 {
@@ -26,6 +26,10 @@ struct uint3 {
 struct dim3 {
   unsigned x, y, z;
   constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+
+struct alignas(8) uint2 {
+  unsigned x, y;
 };
 
 struct alignas(16) uint4 {
@@ -88,9 +92,31 @@ T atomicMin(T* address, T value) {
   return old;
 }
 
+template <typename T>
+T __ldg(const T* address) {
+  return *address;
+}
+
+template <typename T>
+void __stcs(T* address, T value) {
+  *address = value;
+}
+
 inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((uint64_t{a} * b) >> 32); }
 inline int __clzll(long long value) { return value == 0 ? 64 : __builtin_clzll(static_cast<unsigned long long>(value)); }
 inline int __clz(int value) { return value == 0 ? 32 : __builtin_clz(static_cast<unsigned>(value)); }
+
+// Bytes of a (0 to 3) and b (4 to 7), one picked by each digit of the selector; +8: the byte's sign, in all its bits.
+inline unsigned __byte_perm(unsigned a, unsigned b, unsigned selector) {
+  const uint64_t both = uint64_t{b} << 32 | a;
+  unsigned result = 0;
+  for (int i = 0; i < 4; ++i) {
+    const unsigned digit = selector >> (4 * i) & 0xF;
+    const unsigned byte = static_cast<unsigned>(both >> (8 * (digit & 7))) & 0xFF;
+    result |= (digit & 8 ? (byte & 0x80 ? 0xFFu : 0u) : byte) << (8 * i);
+  }
+  return result;
+}
 
 // Maximum of two pairs of signed 16-bit numbers.
 inline unsigned __vmaxs2(unsigned a, unsigned b) {

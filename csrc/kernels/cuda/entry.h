@@ -9,37 +9,49 @@
 // Two 16-bit keys share a word and are compared by one instruction.
 #pragma once
 
+#include <type_traits>
+
 #include "dispatch.h"
-#include "launch.h"
+#include "runs.h"
 
 namespace spp::cuda {
 
-// Keys of 16-bit types: sign and magnitude as one signed integer, so that both zeros are 0; INT16_MIN is no number.
+// Keys of the 16-bit types, by the rule of pool_max.h.
 template <typename T>
 struct Order16;
 
 template <>
 struct Order16<Float16> {
-  static constexpr int32_t kInfinity = 0x7C00;
-  static constexpr int32_t kNaN = 0x7E00;
+  static constexpr int kInfinity = 0x7C00;
+  static constexpr int16_t kNaN = 0x7E00;
 };
 
 template <>
 struct Order16<BFloat16> {
-  static constexpr int32_t kInfinity = 0x7F80;
-  static constexpr int32_t kNaN = 0x7FC0;
+  static constexpr int kInfinity = 0x7F80;
+  static constexpr int16_t kNaN = 0x7FC0;
 };
 
 template <typename T>
-__device__ inline int32_t key16_of(T value) {
-  const int32_t magnitude = value.bits & 0x7FFF;
+__device__ inline int16_t key16_of(T value) {
+  const int magnitude = value.bits & 0x7FFF;
   if (magnitude > Order16<T>::kInfinity) return Order16<T>::kNaN;
-  return value.bits & 0x8000 ? -magnitude : magnitude;
+  return static_cast<int16_t>(magnitude == 0 ? 0 : value.bits & 0x8000 ? value.bits ^ 0x7FFF : value.bits);
+}
+
+// Back from keys in both halves of a word to the bits of both values.
+__device__ inline uint32_t bits_of_keys16(uint32_t keys) {
+  const uint32_t negative = __byte_perm(keys, 0, 0xBB99);  // the sign of each half in all of its bits
+  return keys ^ (negative & 0x7FFF7FFF);
 }
 
 template <typename T>
-__device__ inline T value_of16(int32_t key) {
-  return {static_cast<uint16_t>(key < 0 ? 0x8000 | -key : key)};
+__device__ inline T nan_of() {
+  if constexpr (sizeof(T) == 2) {
+    return {static_cast<uint16_t>(Order16<T>::kNaN)};
+  } else {
+    return value_of<T>(Order<T>::kNaN);
+  }
 }
 
 // The general case: an entry is compared as a whole number and fills a word of a vector alone.
@@ -51,8 +63,13 @@ struct WholeNumberEntry {
   __device__ static Word larger_of(Word a, Word b) { return larger(a, b); }
 };
 
-// An Entries<T, Index> says how features of type T are kept: Word (one or two entries), of, empty, larger_of, value and
-// cell. `cell` of an empty entry is kNoCell in either index type; `value` of one is 0.
+// An Entries<T, Index> says how features of type T are kept.
+//   Word        one or two entries
+//   of          the entry of a value and its cell
+//   empty       what a bin without cells holds: below all others
+//   zero        what stands for such a bin on the way out: value 0, cell kNoCell
+//   larger_of   of two words
+//   value, cell of one entry; values of a word with two
 template <typename T, typename Index>
 struct Entries;
 
@@ -60,6 +77,8 @@ struct Entries;
 struct alignas(16) WideKeyAndCell {
   int64_t key;
   uint32_t cell;
+
+  __device__ bool operator==(const WideKeyAndCell&) const = default;
 };
 
 template <typename T>
@@ -68,8 +87,9 @@ struct Entries<T, NoIndex> : WholeNumberEntry<typename Order<T>::Key> {
   using Key = typename Order<T>::Key;
 
   __device__ static Key empty() { return Order<T>::kEmpty; }
+  __device__ static Key zero() { return 0; }
   __device__ static Key of(T value, uint32_t) { return key_of(value); }
-  __device__ static T value(Key entry) { return entry == empty() ? T(0) : value_of<T>(entry); }
+  __device__ static T value(Key entry) { return value_of<T>(entry); }
 };
 
 template <typename T>
@@ -77,22 +97,21 @@ template <typename T>
 struct Entries<T, NoIndex> {
   using Word = uint32_t;
   static constexpr int kPerWord = 2;
-  static constexpr int32_t kEmptyKey = INT16_MIN;
 
-  __device__ static int16_t empty() { return kEmptyKey; }
-  __device__ static int16_t of(T value, uint32_t) { return static_cast<int16_t>(key16_of(value)); }
+  __device__ static int16_t empty() { return INT16_MIN; }
+  __device__ static int16_t zero() { return 0; }
+  __device__ static int16_t of(T value, uint32_t) { return key16_of(value); }
   __device__ static Word larger_of(Word a, Word b) { return __vmaxs2(a, b); }
-  __device__ static T value(int16_t entry) { return entry == kEmptyKey ? T{0} : value_of16<T>(entry); }
+  __device__ static uint32_t values(Word keys) { return bits_of_keys16(keys); }
 };
 
 template <typename T, typename Index>
   requires(sizeof(T) <= 4)
 struct Entries<T, Index> : WholeNumberEntry<KeyAndCell> {
   __device__ static KeyAndCell empty() { return kEmptyKeyAndCell; }
+  __device__ static KeyAndCell zero() { return 0; }
   __device__ static KeyAndCell of(T value, uint32_t cell) { return with_cell(key_of(to_float(value)), cell); }
-  __device__ static T value(KeyAndCell entry) {
-    return from_float<T>(entry == empty() ? 0.0f : value_of<float>(key_part(entry)));
-  }
+  __device__ static T value(KeyAndCell entry) { return from_float<T>(value_of<float>(key_part(entry))); }
   __device__ static Index cell(KeyAndCell entry) { return static_cast<Index>(cell_part(entry)); }
 };
 
@@ -100,10 +119,13 @@ template <typename T>
   requires(sizeof(T) == 2)
 struct Entries<T, uint16_t> : WholeNumberEntry<int32_t> {
   __device__ static int32_t empty() { return INT32_MIN; }
+  __device__ static int32_t zero() { return 0; }
   __device__ static int32_t of(T value, uint32_t cell) {
     return static_cast<int32_t>((static_cast<uint32_t>(key16_of(value)) << 16) | (UINT16_MAX - cell));
   }
-  __device__ static T value(int32_t entry) { return entry == empty() ? T{0} : value_of16<T>(entry >> 16); }
+  __device__ static T value(int32_t entry) {
+    return {static_cast<uint16_t>(bits_of_keys16(static_cast<uint32_t>(entry)) >> 16)};
+  }
   __device__ static uint16_t cell(int32_t entry) {
     return static_cast<uint16_t>(UINT16_MAX - (static_cast<uint32_t>(entry) & UINT16_MAX));
   }
@@ -116,13 +138,12 @@ struct Entries<double, Index> {
   static constexpr int kPerWord = 1;
 
   __device__ static Word empty() { return {Order<double>::kEmpty, UINT32_MAX}; }
+  __device__ static Word zero() { return {0, UINT32_MAX}; }
   __device__ static Word of(double value, uint32_t cell) { return {key_of(value), cell}; }
   __device__ static Word larger_of(Word a, Word b) {
     return b.key > a.key || (b.key == a.key && b.cell < a.cell) ? b : a;
   }
-  __device__ static double value(Word entry) {
-    return entry.key == Order<double>::kEmpty ? 0.0 : value_of<double>(entry.key);
-  }
+  __device__ static double value(Word entry) { return value_of<double>(entry.key); }
   __device__ static Index cell(Word entry) { return static_cast<Index>(entry.cell); }
 };
 
@@ -134,15 +155,23 @@ struct alignas(16) Vector {
 
   typename E::Word words[kWords];
 
-  // `number` is a compile-time constant after unrolling.
-  __device__ auto entry(int number) const {
-    if constexpr (E::kPerWord == 1) {
-      return words[number];
-    } else {
-      return static_cast<int16_t>(words[number / 2] >> (16 * (number % 2)));
+  template <typename T>
+  __device__ Run<T, kChannels> values() const {
+    Run<T, kChannels> result;
+#pragma unroll
+    for (int i = 0; i < kWords; ++i) {
+      if constexpr (E::kPerWord == 1) {
+        result.items[i] = E::value(words[i]);
+      } else {
+        const uint32_t both = E::values(words[i]);
+        result.items[2 * i] = {static_cast<uint16_t>(both)};
+        result.items[2 * i + 1] = {static_cast<uint16_t>(both >> 16)};
+      }
     }
+    return result;
   }
 
+  // `number` is a compile-time constant after unrolling.
   template <typename One>
   __device__ void set(int number, One one) {
     if constexpr (E::kPerWord == 1) {
@@ -153,11 +182,23 @@ struct alignas(16) Vector {
     }
   }
 
-  __device__ static Vector empty() {
+  template <typename One>
+  __device__ static Vector filled(One one) {
     Vector vector{};
 #pragma unroll
-    for (int i = 0; i < kChannels; ++i) vector.set(i, E::empty());
+    for (int i = 0; i < kChannels; ++i) vector.set(i, one);
     return vector;
+  }
+
+  __device__ static Vector empty() { return filled(E::empty()); }
+
+  // Whether this is the first vector of a bin without cells.
+  __device__ bool is_empty() const {
+    if constexpr (E::kPerWord == 1) {
+      return words[0] == E::empty();
+    } else {
+      return static_cast<int16_t>(words[0]) == E::empty();
+    }
   }
 
   __device__ friend Vector larger_of(const Vector& a, const Vector& b) {
@@ -165,6 +206,10 @@ struct alignas(16) Vector {
 #pragma unroll
     for (int i = 0; i < kWords; ++i) result.words[i] = E::larger_of(a.words[i], b.words[i]);
     return result;
+  }
+
+  __device__ friend Vector larger_of(const Vector& a, const Vector& b, const Vector& c) {
+    return larger_of(larger_of(a, b), c);
   }
 };
 

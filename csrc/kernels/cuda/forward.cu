@@ -20,7 +20,7 @@ void run(const ForwardArgs& args, void* workspace, Stream stream) {
   launch("build_tables", build_tables<T, Index>,
          {plan.tables.blocks, 1, kTableThreads, table_shared_bytes(plan.tables.doublings)}, stream, plan.tables);
   launch("pool_windows", pool_windows<T, Index>,
-         {ceil_div(plan.pool.rows, kPoolWarps), ceil_div(plan.pool.vectors, kLanes), kPoolWarps * kWarpSize,
+         {ceil_div(plan.pool.rows, kPoolWarps), ceil_div(plan.pool.vectors, kChunkVectors), kPoolWarps * kWarpSize,
           pool_shared_bytes(plan.pool.buffer_bins)},
          stream, plan.pool);
 }

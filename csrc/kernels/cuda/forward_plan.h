@@ -5,10 +5,11 @@
 
 namespace spp::cuda {
 
-// The most bins of a pyramid that four warps hold in the plain shared memory of a block; 64 of them leave at a time from
+// The most bins of a pyramid that the warps hold in the plain shared memory of a block; 64 of them leave at a time from
 // a larger one.
 constexpr int kBufferBins = kPlainSharedBytes / (kPoolWarps * kPitch * 16);
 constexpr int kRunBins = 64;
+constexpr int kMaxBins = 1 << 22;  // of a pyramid, for 32-bit offsets within the output of one chunk of channels
 static_assert(kRunBins <= kBufferBins && kRunBins % 2 == 0);
 
 struct ForwardPlan {
@@ -69,6 +70,17 @@ bool reads_whole_vectors(const FeatureMap& map, int channels_of_vector) {
          reinterpret_cast<uintptr_t>(map.data) % (channels_of_vector * sizeof(T)) == 0;
 }
 
+// Cells of one map are numbered in 32 bits, as the indices name them, and so are the bytes of one cell.
+inline void check_sizes(const ForwardArgs& args, int64_t cell_bytes) {
+  for (int32_t m = 0; m < args.map_count; ++m) {
+    const int64_t cells = int64_t{args.maps[m].height} * args.maps[m].width;
+    if (cells <= INT32_MAX && cell_bytes <= INT32_MAX && args.pyramid.bins <= kMaxBins) continue;
+    throw std::runtime_error("spp_ops: pool_windows: " + std::to_string(cells) + " cells, " +
+                             std::to_string(args.channels) + " channels, " + std::to_string(args.pyramid.bins) +
+                             " bins: too many for the kernel");
+  }
+}
+
 template <typename T, typename Index>
 ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
   using Cell = Vector<Entries<T, Index>>;
@@ -85,6 +97,8 @@ ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
     layout.per_row += level.source < 0 ? level.rows + level.columns : 0;
   }
   const int64_t vectors = ceil_div(args.channels, Cell::kChannels);
+  constexpr int64_t kVectorBytes = sizeof(Cell);
+  check_sizes(args, vectors * kVectorBytes);
   const int32_t doublings = choose_doublings(args, pyramid);
 
   Workspace memory(workspace);
@@ -112,7 +126,8 @@ ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
                       data,
                       reads_whole_vectors<T>(map, Cell::kChannels)};
     tiles += tables.maps[m].tiles;
-    pool.maps[m] = {data, args.images * image_size, image_size, map.width};
+    pool.maps[m] = {data, args.images * image_size * kVectorBytes, image_size * kVectorBytes,
+                    static_cast<uint32_t>(map.width)};
   }
   tables.map_count = args.map_count;
   tables.images = args.images;
@@ -129,6 +144,7 @@ ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
   pool.channels = args.channels;
   pool.vectors = vectors;
   pool.images = args.images;
+  pool.cell_bytes = static_cast<uint32_t>(vectors * kVectorBytes);
   pool.doublings = doublings;
   pool.buffer_bins = whole ? pyramid.bins : kRunBins;
   pool.output = args.output;

@@ -11,6 +11,7 @@
 namespace spp::cuda {
 
 constexpr int kWarpSize = 32;
+constexpr unsigned kAllLanes = 0xFFFFFFFF;
 constexpr size_t kPlainSharedBytes = 48 * 1024;  // what a block may have without asking
 constexpr int64_t kMaxGridX = INT32_MAX;
 constexpr int64_t kMaxGridY = 65535;

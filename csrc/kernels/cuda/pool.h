@@ -1,6 +1,6 @@
 // Third step of forward: pools the windows. One warp takes one window and one chunk of channels.
 //
-// Eight lanes together hold 128 bytes of channels of one cell, and the four groups of eight lanes work on four bins of a
+// Eight lanes together read 256 bytes of channels of one cell, and the four groups of eight lanes work on four bins of a
 // level at a time, so that all reading is in whole lines. Bins are collected in shared memory, [bin, channel]; levels
 // that follow from a finer one are merged there. The way out turns them: lanes then stand for consecutive bins of one
 // channel, as the output has them.
@@ -8,20 +8,27 @@
 
 #include "divider.h"
 #include "place.h"
+#include "runs.h"
 #include "tables.h"
 
 namespace spp::cuda {
 
-constexpr int kLanes = 8;                    // of a group: 128 bytes of one cell
-constexpr int kGroups = kWarpSize / kLanes;  // bins worked on at a time
-constexpr int kPitch = kLanes + 1;           // vectors from bin to bin in shared memory: free of bank conflicts both ways
-constexpr int kPoolWarps = 4;
+constexpr int kLanes = 8;                          // of a group
+constexpr int kGroups = kWarpSize / kLanes;        // bins worked on at a time
+constexpr int kLaneVectors = 2;                    // of 16 bytes, that a lane takes of a cell
+constexpr int kChunkVectors = kLanes * kLaneVectors;
+// From bin to bin in shared memory. One vector more than a chunk keeps both ways free of bank conflicts, and says where
+// the bin lies while it is being read.
+constexpr int kPitch = kChunkVectors + 1;
+constexpr int kPoolWarps = 2;
+constexpr int kPoolBlocks = 8;  // on a multiprocessor; 50 bins let 8 share its memory
 
+// Tables lie [table, image, cell, channel].
 struct PoolMap {
   const void* tables;
-  int64_t table_size;  // vectors of one table: images x cells x vectors of a cell
-  int64_t image_size;  // vectors of one image of it
-  int32_t width;
+  int64_t table_bytes;
+  int64_t image_bytes;
+  uint32_t width;
 };
 
 struct PoolLevel {
@@ -42,6 +49,7 @@ struct PoolArgs {
   int64_t channels;
   int64_t vectors;
   int32_t images;
+  uint32_t cell_bytes;  // of all channels
   int32_t doublings;
   int32_t buffer_bins;  // bins the shared memory of a warp holds: all of them, or one run of bins at a time
   void* output;
@@ -53,174 +61,262 @@ inline size_t pool_shared_bytes(int32_t buffer_bins) {
   return kPoolWarps * shared_bytes_of<uint4>(int64_t{buffer_bins} * kPitch);
 }
 
+// Where a bin lies, for the warp's first channel: its first cell in the table that serves it, and its size in cells.
+struct alignas(16) BinPlace {
+  const char* cell;
+  int32_t height;
+  int32_t width;
+
+  __device__ bool empty() const { return height <= 0 || width <= 0; }
+
+  // The largest squares that fit the bin have sides of 2^table cells.
+  __device__ int32_t table(int32_t doublings) const { return smaller(31 - __clz(smaller(height, width)), doublings); }
+};
+
 template <typename T, typename Index>
 class WindowPool {
   using E = Entries<T, Index>;
   using Bin = Vector<E>;
   static constexpr bool kIndices = !std::is_same_v<Index, NoIndex>;
-  static constexpr int kChunk = kLanes * Bin::kChannels;
+  static constexpr int kChunk = kChunkVectors * Bin::kChannels;
 
  public:
   __device__ WindowPool(const PoolArgs& args, Shared<Bin> buffer, int64_t row, int64_t chunk)
-      : args_(args), buffer_(buffer), row_(row), chunk_(chunk), lane_(threadIdx.x % kWarpSize) {
-    group_ = lane_ / kLanes;
-    column_ = lane_ % kLanes;
-    const int64_t left = args.vectors - chunk * kLanes;
-    vectors_ = static_cast<int32_t>(smaller<int64_t>(left, kLanes));
-  }
+      : args_(args),
+        buffer_(buffer),
+        row_(row),
+        first_channel_(chunk * kChunk),
+        lane_(threadIdx.x % kWarpSize),
+        vectors_(static_cast<int32_t>(smaller<int64_t>(args.vectors - chunk * kChunkVectors, kChunkVectors))) {}
 
   __device__ void run() {
     const int32_t source = args_.sources[row_];
     if (source == kBadRow) return refuse();
-    const PoolMap& map = args_.maps[source / args_.images];
-    tables_ = static_cast<const Bin*>(map.tables) + source % args_.images * map.image_size + chunk_ * kLanes + column_;
-    table_size_ = map.table_size;
-    width_ = map.width;
-    if (args_.buffer_bins >= args_.pyramid.bins) {
-      whole_pyramid();
-    } else {
-      run_by_run();
+    const Pyramid& pyramid = args_.pyramid;
+    const bool whole = args_.buffer_bins >= pyramid.bins;
+    // What the buffer holds at a time: all levels, or a run of bins of one level where they do not fit.
+    int32_t begin = 0;
+    int32_t first = 0;
+    while (begin < pyramid.count) {
+      const int32_t end = whole ? pyramid.count : begin + 1;
+      const int32_t count = whole ? 0 : smaller(args_.buffer_bins, pyramid.levels[begin].bins() - first);
+      bool any_empty = false;
+      for (int32_t i = begin; i < end; ++i) {
+        const int32_t l = whole ? pyramid.order[i] : i;
+        const Level& level = pyramid.levels[l];
+        if (level.source >= 0) {
+          merge_bins(l);
+        } else {
+          any_empty |= read_bins(source, l, first, whole ? level.bins() : count, whole ? level.first_bin : 0);
+        }
+        __syncwarp();
+      }
+      if (any_empty) zero_empty_bins(whole ? pyramid.bins : count);
+      for (int32_t l = begin; l < end; ++l) {
+        const Level& level = pyramid.levels[l];
+        write_bins(l, first, whole ? level.bins() : count, whole ? level.first_bin : 0);
+      }
+      __syncwarp();
+      first += count;
+      if (whole || first >= pyramid.levels[begin].bins()) {
+        begin = end;
+        first = 0;
+      }
     }
   }
 
  private:
-  __device__ void whole_pyramid() {
-    const Pyramid& pyramid = args_.pyramid;
-    for (int32_t i = 0; i < pyramid.count; ++i) {
-      const int32_t l = pyramid.order[i];
-      const Level& level = pyramid.levels[l];
-      if (level.source < 0) {
-        read_bins(l, 0, level.bins(), level.first_bin);
-      } else {
-        __syncwarp();
-        merge_bins(l);
-      }
-    }
+  __device__ int32_t group() const { return lane_ / kLanes; }   // which of the bins worked on
+  __device__ int32_t column() const { return lane_ % kLanes; }  // which vector of the chunk, and every eighth after it
+
+  // Bins [first, first + count) of level l, from the map, into the buffer from `place` on. Returns whether one of them has
+  // no cells.
+  __device__ bool read_bins(int32_t source, int32_t l, int32_t first, int32_t count, int32_t place) {
+    const int32_t m = source / args_.images;
+    const PoolMap& map = args_.maps[m];
+    const bool own_empty = locate_bins(map, source - m * args_.images, l, first, count, place);
+    const bool any_empty = __any_sync(kAllLanes, own_empty);
     __syncwarp();
-    for (int32_t l = 0; l < pyramid.count; ++l) {
-      write_bins(l, 0, pyramid.levels[l].bins(), pyramid.levels[l].first_bin);
+#pragma unroll 1
+    for (int32_t i = group(); i < count; i += kGroups) {
+      const int32_t at = (place + i) * kPitch;
+      const BinPlace bin = bits_as<BinPlace>(Bin(buffer_[at + kChunkVectors]));
+      read_bin(map, bin, at);
     }
-    __syncwarp();
+    return any_empty;
   }
 
-  // The pyramid is larger than the buffer: every level reads the map, and leaves as soon as the buffer is full.
-  __device__ void run_by_run() {
-    for (int32_t l = 0; l < args_.pyramid.count; ++l) {
-      const int32_t bins = args_.pyramid.levels[l].bins();
-      for (int32_t first = 0; first < bins; first += args_.buffer_bins) {
-        const int32_t count = smaller(args_.buffer_bins, bins - first);
-        read_bins(l, first, count, 0);
-        __syncwarp();
-        write_bins(l, first, count, 0);
-        __syncwarp();
-      }
-    }
-  }
-
-  __device__ void read_bins(int32_t l, int32_t first, int32_t count, int32_t place) {
-    if (column_ >= vectors_) return;
+  __device__ bool locate_bins(const PoolMap& map, int32_t image, int32_t l, int32_t first, int32_t count, int32_t place) {
     const Level& level = args_.pyramid.levels[l];
-    const Range* rows = args_.ranges + row_ * args_.layout.per_row + args_.layout.first[l];
-    const Range* columns = rows + level.rows;
-    for (int32_t i = group_; i < count; i += kGroups) {
+    const Range* row_ranges = args_.ranges + row_ * args_.layout.per_row + args_.layout.first[l];
+    const char* tables = static_cast<const char*>(map.tables) + image * map.image_bytes +
+                         first_channel_ / Bin::kChannels * int64_t{sizeof(Bin)};
+    bool empty = false;
+#pragma unroll 1
+    for (int32_t i = lane_; i < count; i += kWarpSize) {
       const int32_t bin_row = args_.levels[l].columns(first + i);
-      const int32_t bin_column = first + i - bin_row * level.columns;
-      buffer_[(place + i) * kPitch + column_] = largest_in(rows[bin_row], columns[bin_column]);
+      const Range rows = load_range(row_ranges + bin_row);
+      const Range columns = load_range(row_ranges + level.rows + first + i - bin_row * level.columns);
+      BinPlace bin = {nullptr, rows.size(), columns.size()};
+      empty |= bin.empty();
+      if (!bin.empty()) {
+        bin.cell = tables + bin.table(args_.doublings) * map.table_bytes + cell_offset(rows.begin * map.width + columns.begin);
+      }
+      buffer_[(place + i) * kPitch + kChunkVectors] = bits_as<Bin>(bin);
     }
+    return empty;
   }
 
-  // Covers the bin with the largest squares that fit; those at its far edges are moved back into it.
-  __device__ Bin largest_in(Range rows, Range columns) const {
-    Bin best = Bin::empty();
-    if (rows.empty() || columns.empty()) return best;
-    const int32_t s = smaller(31 - __clz(smaller(rows.size(), columns.size())), args_.doublings);
-    const int32_t side = 1 << s;
-    const Bin* table = tables_ + s * table_size_;
-    for (int32_t y = rows.begin; y < rows.end; y += side) {
-      const Bin* line = table + int64_t{smaller(y, rows.end - side)} * width_ * args_.vectors;
-      for (int32_t x = columns.begin; x < columns.end; x += 2 * side) {
-        const Bin a = line[smaller(x, columns.end - side) * args_.vectors];
-        const Bin b = line[smaller(x + side, columns.end - side) * args_.vectors];
-        best = larger_of(larger_of(a, b), best);
+  __device__ uint64_t cell_offset(uint32_t cell) const { return uint64_t{cell} * args_.cell_bytes; }
+
+  // Covers the bin with the largest squares that fit; those at its far edges are moved back into it. Squares are taken
+  // two by two, which is most often all of them, so that many loads are under way; one taken twice does no harm.
+  __device__ void read_bin(const PoolMap& map, const BinPlace& bin, int32_t at) {
+    Bin best[kLaneVectors];
+#pragma unroll
+    for (int v = 0; v < kLaneVectors; ++v) best[v] = Bin::empty();
+    if (!bin.empty()) {
+      const int32_t side = 1 << bin.table(args_.doublings);
+      const char* corner = bin.cell + column() * sizeof(Bin);
+#pragma unroll 1
+      for (int32_t y = 0; y < bin.height; y += 2 * side) {
+        const uint32_t top = smaller(y, bin.height - side) * map.width;
+        const uint32_t bottom = smaller(y + side, bin.height - side) * map.width;
+#pragma unroll 1
+        for (int32_t x = 0; x < bin.width; x += 2 * side) {
+          const uint32_t left = smaller(x, bin.width - side);
+          const uint32_t right = smaller(x + side, bin.width - side);
+          const char* squares[4] = {corner + cell_offset(top + left), corner + cell_offset(top + right),
+                                    corner + cell_offset(bottom + left), corner + cell_offset(bottom + right)};
+#pragma unroll
+          for (int v = 0; v < kLaneVectors; ++v) {
+            if (column() + v * kLanes >= vectors_) break;
+            const int step = v * kLanes * sizeof(Bin);
+            best[v] = larger_of(load_bin(squares[0] + step), load_bin(squares[1] + step), best[v]);
+            best[v] = larger_of(load_bin(squares[2] + step), load_bin(squares[3] + step), best[v]);
+          }
+        }
       }
     }
-    return best;
+#pragma unroll
+    for (int v = 0; v < kLaneVectors; ++v) buffer_[at + column() + v * kLanes] = best[v];
   }
 
+  __device__ static Bin load_bin(const char* at) { return bits_as<Bin>(__ldg(reinterpret_cast<const uint4*>(at))); }
+
+  // All bins of level l, from those of the finer level.
   __device__ void merge_bins(int32_t l) {
-    if (column_ >= vectors_) return;
     const Level& level = args_.pyramid.levels[l];
     const Level& finer = args_.pyramid.levels[level.source];
-    for (int32_t i = group_; i < level.bins(); i += kGroups) {
+    const int32_t height = finer.rows / level.rows;
+    const int32_t width = finer.columns / level.columns;
+#pragma unroll 1
+    for (int32_t i = group(); i < level.bins(); i += kGroups) {
       const int32_t bin_row = args_.levels[l].columns(i);
-      const Range rows = source_range(bin_row, level.rows, finer.rows);
-      const Range columns = source_range(i - bin_row * level.columns, level.columns, finer.columns);
-      Bin best = Bin::empty();
-      for (int32_t y = rows.begin; y < rows.end; ++y) {
-        for (int32_t x = columns.begin; x < columns.end; ++x) {
-          best = larger_of(best, Bin(buffer_[(finer.first_bin + y * finer.columns + x) * kPitch + column_]));
+      const int32_t row = source_range(bin_row, level.rows, finer.rows).begin;
+      const int32_t left = source_range(i - bin_row * level.columns, level.columns, finer.columns).begin;
+      Bin best[kLaneVectors];
+#pragma unroll
+      for (int v = 0; v < kLaneVectors; ++v) best[v] = Bin::empty();
+#pragma unroll 1
+      for (int32_t y = 0; y < height; ++y) {
+        const int32_t line = (finer.first_bin + (row + y) * finer.columns + left) * kPitch + column();
+#pragma unroll 1
+        for (int32_t x = 0; x < width; x += 2) {
+          const int32_t a = line + x * kPitch;
+          const int32_t b = line + smaller(x + 1, width - 1) * kPitch;
+#pragma unroll
+          for (int v = 0; v < kLaneVectors; ++v) {
+            best[v] = larger_of(Bin(buffer_[a + v * kLanes]), Bin(buffer_[b + v * kLanes]), best[v]);
+          }
         }
       }
-      buffer_[(level.first_bin + i) * kPitch + column_] = best;
+      const int32_t at = (level.first_bin + i) * kPitch + column();
+#pragma unroll
+      for (int v = 0; v < kLaneVectors; ++v) buffer_[at + v * kLanes] = best[v];
     }
   }
 
+  __device__ void zero_empty_bins(int32_t count) {
+#pragma unroll 1
+    for (int32_t first = 0; first < count; first += kGroups) {
+      const int32_t i = first + group();
+      const bool empty = i < count && Bin(buffer_[i * kPitch]).is_empty();
+      __syncwarp();
+      for (int32_t v = column(); empty && v < kChunkVectors; v += kLanes) buffer_[i * kPitch + v] = Bin::filled(E::zero());
+    }
+    __syncwarp();
+  }
+
+  // Bins [first, first + count) of level l, from the buffer's `place` on, to the output.
   __device__ void write_bins(int32_t l, int32_t first, int32_t count, int32_t place) {
-    if (args_.levels[l].pairs) {
-      write_runs<2>(l, first, count, place);
-    } else {
-      write_runs<1>(l, first, count, place);
+    const PoolLevel& plan = args_.levels[l];
+    const int32_t level_bins = args_.pyramid.levels[l].bins();
+    const int64_t start = args_.channels * args_.pyramid.levels[l].first_bin + first_channel_ * level_bins + first;
+    T* output = static_cast<T*>(args_.output) + row_ * args_.output_stride + start;
+    Index* indices = nullptr;
+    if constexpr (kIndices) {
+      indices = static_cast<Index*>(args_.indices) + row_ * args_.channels * args_.pyramid.bins + start;
+    }
+    const int32_t channels = static_cast<int32_t>(smaller<int64_t>(args_.channels - first_channel_, kChunk));
+    const int32_t whole_vectors = channels / Bin::kChannels;
+    // The last vector of all may hold fewer channels than the others.
+    for (int32_t bin = lane_; bin < count && whole_vectors < vectors_; bin += kWarpSize) {
+      write_run<1>(output, indices, level_bins, place, whole_vectors, bin, channels % Bin::kChannels);
+    }
+#pragma unroll 1
+    for (int32_t item = lane_; item < whole_vectors * plan.across_width; item += kWarpSize) {
+      const int32_t vector = plan.across(item);
+      const int32_t bin = (item - vector * plan.across_width) * (plan.pairs ? 2 : 1);
+      if (bin >= count) continue;
+      if (plan.pairs) {
+        write_run<2>(output, indices, level_bins, place, vector, bin, Bin::kChannels);
+      } else {
+        write_run<1>(output, indices, level_bins, place, vector, bin, Bin::kChannels);
+      }
     }
   }
 
-  // Values (or indices) that leave by one store.
-  template <typename Value, int kCount>
-  struct alignas(kCount * sizeof(Value)) Run {
-    Value values[kCount];
-  };
-
+  // The first `channels` of a vector, of kBins bins.
   template <int kBins>
-  __device__ void write_runs(int32_t l, int32_t first, int32_t count, int32_t place) {
-    const PoolLevel& plan = args_.levels[l];
-    const int64_t level_bins = args_.pyramid.levels[l].bins();
-    const int64_t start = args_.channels * args_.pyramid.levels[l].first_bin + first;
-    T* output = static_cast<T*>(args_.output) + row_ * args_.output_stride + start;
-    [[maybe_unused]] Index* indices =
-        kIndices ? static_cast<Index*>(args_.indices) + row_ * args_.channels * args_.pyramid.bins + start : nullptr;
-    for (int32_t item = lane_; item < vectors_ * plan.across_width; item += kWarpSize) {
-      const int32_t vector = plan.across(item);
-      const int32_t bin = (item - vector * plan.across_width) * kBins;
-      if (bin >= count) continue;
-      Bin bins[kBins];
+  __device__ __forceinline__ void write_run(T* output, Index* indices, int32_t level_bins, int32_t place, int32_t vector,
+                                            int32_t bin, int32_t channels) {
+    Bin bins[kBins];
+    Run<T, Bin::kChannels> values[kBins];
 #pragma unroll
-      for (int b = 0; b < kBins; ++b) bins[b] = buffer_[(place + bin + b) * kPitch + vector];
-      const int64_t channel = chunk_ * kChunk + vector * Bin::kChannels;
-      const int64_t offset = channel * level_bins + bin;
+    for (int b = 0; b < kBins; ++b) {
+      bins[b] = buffer_[(place + bin + b) * kPitch + vector];
+      values[b] = bins[b].template values<T>();
+    }
+    const int32_t offset = vector * Bin::kChannels * level_bins + bin;
+    output += offset;
+    indices += kIndices ? offset : 0;
 #pragma unroll
-      for (int c = 0; c < Bin::kChannels; ++c) {
-        if (channel + c >= args_.channels) break;
-        Run<T, kBins> values;
+    for (int c = 0; c < Bin::kChannels; ++c) {
+      if (c >= channels) break;
+      Run<T, kBins> run;
 #pragma unroll
-        for (int b = 0; b < kBins; ++b) values.values[b] = E::value(bins[b].entry(c));
-        *reinterpret_cast<Run<T, kBins>*>(output + offset + c * level_bins) = values;
-        if constexpr (kIndices) {
-          Run<Index, kBins> cells;
+      for (int b = 0; b < kBins; ++b) run.items[b] = values[b].items[c];
+      store_run(output, run);
+      output += level_bins;
+      if constexpr (kIndices) {
+        Run<Index, kBins> cells;
 #pragma unroll
-          for (int b = 0; b < kBins; ++b) cells.values[b] = E::cell(bins[b].entry(c));
-          *reinterpret_cast<Run<Index, kBins>*>(indices + offset + c * level_bins) = cells;
-        }
+        for (int b = 0; b < kBins; ++b) cells.items[b] = E::cell(bins[b].words[c]);
+        store_run(indices, cells);
+        indices += level_bins;
       }
     }
   }
 
   // A bad row: NaN and no cell.
   __device__ void refuse() {
-    const int64_t first = chunk_ * kChunk;
-    const int64_t count = smaller<int64_t>(args_.channels - first, kChunk);
-    const T nan = from_float<T>(value_of<float>(Order<float>::kNaN));
+    const int64_t count = smaller<int64_t>(args_.channels - first_channel_, kChunk);
+    const T nan = nan_of<T>();
     for (int32_t l = 0; l < args_.pyramid.count; ++l) {
       const Level& level = args_.pyramid.levels[l];
-      const int64_t start = args_.channels * level.first_bin + first * level.bins();
+      const int64_t start = args_.channels * level.first_bin + first_channel_ * level.bins();
+#pragma unroll 1
       for (int64_t i = lane_; i < count * level.bins(); i += kWarpSize) {
         static_cast<T*>(args_.output)[row_ * args_.output_stride + start + i] = nan;
         if constexpr (kIndices) {
@@ -232,26 +328,21 @@ class WindowPool {
   }
 
   const PoolArgs& args_;
-  Shared<Bin> buffer_;
-  int64_t row_;
-  int64_t chunk_;
-  int32_t lane_;
-  int32_t group_;    // which of the bins worked on
-  int32_t column_;   // which vector of the chunk
-  int32_t vectors_;  // of this chunk
-  const Bin* tables_;
-  int64_t table_size_;
-  int32_t width_;
+  const Shared<Bin> buffer_;
+  const int64_t row_;
+  const int64_t first_channel_;
+  const int32_t lane_;
+  const int32_t vectors_;  // of this chunk
 };
 
 template <typename T, typename Index>
-__global__ void __launch_bounds__(kPoolWarps* kWarpSize) pool_windows(const __grid_constant__ PoolArgs args) {
+__global__ void __launch_bounds__(kPoolWarps* kWarpSize, kPoolBlocks) pool_windows(const __grid_constant__ PoolArgs args) {
   using Bin = Vector<Entries<T, Index>>;
   SharedArena arena;
   const int32_t warp = threadIdx.x / kWarpSize;
   const int32_t buffer_vectors = args.buffer_bins * kPitch;
   const Shared<Bin> buffer = arena.take<Bin>(kPoolWarps * buffer_vectors).part(warp * buffer_vectors, buffer_vectors);
-  const int64_t chunks = ceil_div(args.vectors, kLanes);
+  const int64_t chunks = ceil_div(args.vectors, kChunkVectors);
   for (int64_t chunk = blockIdx.y; chunk < chunks; chunk += gridDim.y) {
     for (int64_t row = int64_t{blockIdx.x} * kPoolWarps + warp; row < args.rows; row += int64_t{gridDim.x} * kPoolWarps) {
       WindowPool<T, Index>(args, buffer, row, chunk).run();
