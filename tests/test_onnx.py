@@ -47,7 +47,7 @@ class Pool(nn.Module):
         return pooled.float() if self.dtype == torch.bfloat16 else pooled  # NumPy has no bfloat16
 
 
-def export(module: nn.Module, inputs: tuple[Any, ...], file: Path, dynamic: Any = None) -> None:
+def export(module: nn.Module, inputs: tuple[Any, ...], file: Path, dynamic: Any = None, optimize: bool = False) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch's exporter, on its own parts
         torch.onnx.export(
@@ -56,6 +56,7 @@ def export(module: nn.Module, inputs: tuple[Any, ...], file: Path, dynamic: Any 
             file,
             dynamo=True,
             verbose=False,
+            optimize=optimize,
             dynamic_shapes=dynamic,
             custom_translation_table=spp_ops.onnx.translation_table(),
         )
@@ -170,7 +171,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SPPNet]:
     net = SPPNet(backbone, (4, 2, 1), num_classes=5, hidden=(16,)).eval()
     file = tmp_path_factory.mktemp("onnx") / "net.onnx"
     dynamic = ({0: Dim("n"), 2: Dim("h", min=32), 3: Dim("w", min=32)},)
-    export(net, (torch.randn(2, 3, 64, 60),), file, dynamic)
+    export(net, (torch.randn(2, 3, 64, 60),), file, dynamic, optimize=True)
     return file, net
 
 

@@ -29,7 +29,7 @@ def number_like(value: float, tensor: Value) -> Value:
 
 
 def slice_of(tensor: Value, axis: int, begin: int, end: int) -> Value:
-    return op.Slice(tensor, integers([begin]), integers([end]), integers([axis]))
+    return op.Slice(tensor, [begin], [end], [axis])
 
 
 def size_of(tensor: Value, axis: int) -> Value:
