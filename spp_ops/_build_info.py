@@ -13,9 +13,9 @@ def build_info() -> dict[str, Any]:
     """Build, devices, processor level and versions: what a bug report needs.
 
     Returns:
-        `version`, `cpu_level` (the build of the CPU kernels in use: "baseline", "avx2" or "avx512"), `cuda` (toolkit the
-        CUDA kernels were compiled with, or None) and `cuda_archs` (for which GPUs), `cuda_devices` (found now),
-        `threads`, and versions of compiler, torch (built with and running), Python and NumPy.
+        `version`; `cpu_level`, the build of the CPU kernels in use ("baseline", "avx2" or "avx512"); `cuda`, the
+        toolkit the CUDA kernels were compiled with, or None, and `cuda_archs`, for which GPUs; `cuda_devices`
+        found now; `threads`; versions of compiler, torch (built with and running), Python and NumPy.
     """
     import spp_ops
 

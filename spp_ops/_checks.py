@@ -1,6 +1,7 @@
 """Argument checks of the public functions: one line that names the argument, the value and what was expected."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import TypeAlias
 
 import torch
@@ -17,6 +18,11 @@ MAX_CELLS = 2**31 - 1
 
 def _dtype_error(name: str, tensor: Tensor) -> TypeError:
     return TypeError(f"{name}: expected float16, bfloat16, float32 or float64, got {tensor.dtype}")
+
+
+def _require_strided(name: str, tensor: Tensor) -> None:
+    if tensor.layout != torch.strided:
+        raise ValueError(f"{name}: expected a dense tensor, got layout {tensor.layout}")
 
 
 def level_pairs(levels: Levels) -> list[tuple[int, int]]:
@@ -59,6 +65,7 @@ def maps(features: Tensor | Sequence[Tensor]) -> list[Tensor]:
         raise ValueError(f"features: expected 1 to {MAX_MAPS} maps, got {len(features)}")
     first = features[0]
     for m in features:
+        _require_strided("features", m)
         if m.dim() != 4:
             raise ValueError(f"features: expected [N, C, H, W], got shape {list(m.shape)}")
         if m.dtype not in FLOAT_TYPES:
@@ -75,6 +82,17 @@ def maps(features: Tensor | Sequence[Tensor]) -> list[Tensor]:
     return list(features)
 
 
+def one_map(features: Tensor) -> Tensor:
+    """Check the map that is to be pooled whole.
+
+    Raises:
+        TypeError, ValueError: As `maps`, or several maps.
+    """
+    if not isinstance(features, Tensor):
+        raise TypeError(f"features: expected a Tensor, got {type(features).__name__}")
+    return maps(features)[0]
+
+
 def boxes(rois: Tensor | Sequence[Tensor], features: Tensor) -> Tensor:
     """`rois` as one [R, 5] tensor; a sequence of N tensors [R_i, 4] gets the image index as first column.
 
@@ -83,6 +101,7 @@ def boxes(rois: Tensor | Sequence[Tensor], features: Tensor) -> Tensor:
         ValueError: Wrong shape, number of images or device.
     """
     if isinstance(rois, Tensor):
+        _require_strided("rois", rois)
         if rois.dim() != 2 or rois.size(1) != 5:
             raise ValueError(f"rois: expected [R, 5] (image index, x1, y1, x2, y2), got shape {list(rois.shape)}")
         together = rois
@@ -101,6 +120,7 @@ def _boxes_of_images(rois: Sequence[Tensor], features: Tensor) -> Tensor:
     if len(rois) != features.size(0):
         raise ValueError(f"rois: expected {features.size(0)} tensors, one an image of features, got {len(rois)}")
     for r in rois:
+        _require_strided("rois", r)
         if r.dim() != 2 or r.size(1) != 4:
             raise ValueError(f"rois: expected tensors [R_i, 4] (x1, y1, x2, y2), got shape {list(r.shape)}")
         if r.dtype not in FLOAT_TYPES:
@@ -160,8 +180,11 @@ def positive(name: str, value: float) -> float:
     """`value` as a float.
 
     Raises:
-        ValueError: Not a positive finite number.
+        TypeError: Not a number.
+        ValueError: Not positive and finite.
     """
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
     number = float(value)
     if not 0 < number < float("inf"):
         raise ValueError(f"{name}: expected a positive finite number, got {value!r}")

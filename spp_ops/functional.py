@@ -26,13 +26,13 @@ def roi_spatial_pyramid_pool(
 ) -> Tensor:
     """Max-pool every window into the bins of a spatial pyramid (paper, sections 2.2 and 5.1).
 
-    A box is projected onto a window of cells; level n cuts the window into n x n bins, bin i of n over an extent w being
-    the cells [floor(i*w/n), ceil((i+1)*w/n)); each bin gives the maximum of each channel. With R windows, C channels and
-    M bins in all, a row of the result holds the levels in the order given, each (channel, row, column): see
-    `split_levels`.
+    A box is projected onto a window of cells; level n cuts the window into n x n bins, bin i of n over an extent w
+    being the cells [floor(i*w/n), ceil((i+1)*w/n)); each bin gives the maximum of each channel. With R windows,
+    C channels and M bins in all, a row of the result holds the levels in the order given, each
+    (channel, row, column): see `split_levels`.
 
-    Gradients of any order flow to `features`: each bin's to the first maximum in row-major order. A NaN in a bin makes it
-    NaN; a bin without cells is 0. The projection rules are in docs/conventions.md.
+    Gradients of any order flow to `features`: each bin's to the first maximum in row-major order. A NaN in a bin makes
+    it NaN; a bin without cells is 0. The projection rules are in docs/conventions.md.
 
     Args:
         features: Map [N, C, H, W], or one map an image scale (same N, C, dtype, device); float16, bfloat16, float32 or
@@ -52,8 +52,9 @@ def roi_spatial_pyramid_pool(
 
     Raises:
         TypeError, ValueError: The message names the argument, its value and what was expected. On CPU this includes a
-            box with NaN or inf, or an image or map that is not there; on CUDA, where looking would stall the device, such
-            a row gives NaN and no gradient, and `check_rois` raises the error on demand.
+            box with NaN or inf, or an image or map that is not there; on CUDA, where looking would stall the device,
+            such a row gives NaN and no gradient, and `check_rois` raises the error on demand. Under torch.compile
+            the CPU's error is a RuntimeError of the same text.
     """
     maps = _checks.maps(features)
     pairs = _checks.level_pairs(levels)
@@ -84,7 +85,7 @@ def spatial_pyramid_pool(features: Tensor, levels: Levels = DEFAULT_LEVELS) -> T
     Raises:
         TypeError, ValueError: The message names the argument, its value and what was expected.
     """
-    (features,) = _checks.maps(features)
+    features = _checks.one_map(features)
     images, _, height, width = features.shape
     boxes = torch.zeros(images, 5, dtype=torch.float64, device=features.device)
     boxes[:, 0] = torch.arange(images, device=features.device)
@@ -108,6 +109,10 @@ def split_levels(pooled: Tensor, levels: Levels, channels: int) -> list[Tensor]:
         TypeError, ValueError: The message names the argument, its value and what was expected.
     """
     pairs = _checks.level_pairs(levels)
+    if not isinstance(pooled, Tensor):
+        raise TypeError(f"pooled: expected a Tensor, got {type(pooled).__name__}")
+    if not isinstance(channels, int) or channels < 0:
+        raise ValueError(f"channels: expected a number of channels, got {channels!r}")
     sizes = [channels * rows * columns for rows, columns in pairs]
     if pooled.dim() != 2 or pooled.size(1) != sum(sizes):
         raise ValueError(f"pooled: expected [R, {sum(sizes)}] for these levels and channels, got {list(pooled.shape)}")

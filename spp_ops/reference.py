@@ -53,7 +53,7 @@ def roi_spatial_pyramid_pool(
 
 def spatial_pyramid_pool(features: Tensor, levels: Levels = (6, 3, 2, 1)) -> Tensor:
     """`spp_ops.spatial_pyramid_pool` in plain PyTorch: the window of every image is its whole map."""
-    (features,) = _checks.maps(features)
+    features = _checks.one_map(features)
     pairs = _checks.level_pairs(levels)
     height, width = features.shape[2:]
     return _stack([pool_window(image, (0, 0, width, height), pairs) for image in features], features, pairs)
