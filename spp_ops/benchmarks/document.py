@@ -13,7 +13,7 @@ from spp_ops.benchmarks import plots
 from spp_ops.benchmarks.bars import verdicts
 from spp_ops.benchmarks.cases import CASES
 from spp_ops.benchmarks.peers import PEERS
-from spp_ops.benchmarks.report import quartiles, rows, times
+from spp_ops.benchmarks.report import machine, quartiles, rows, times
 from spp_ops.benchmarks.results import Contest, Peaks, Record
 from spp_ops.benchmarks.scaling import ScalingRecord
 from spp_ops.files import atomic_write
@@ -92,7 +92,7 @@ def write(results: Path, page: Path) -> None:
     pictures = Path(os.path.relpath(results, page.parent))
     fresh, dtypes = (_optional(results / name) for name in ("fresh.json", "dtypes.json"))
     parts = [
-        INTRODUCTION.format(commands=_commands(results), machine=_machine(record)),
+        INTRODUCTION.format(commands=_commands(results), machine=machine(record)),
         "## Promises\n",
         *_table(
             ("", "measured", ""),
@@ -100,7 +100,7 @@ def write(results: Path, page: Path) -> None:
         ),
         f"![ratios]({(pictures / 'op.svg').as_posix()})\n",
         *_contests(record.contests),
-        *(["\n" + FRESH, *_contests(fresh.contests)] if fresh else []),
+        *(["\n" + FRESH, *_contests(fresh.contests, ", fresh memory")] if fresh else []),
         *(["## Types\n", *_contests(dtypes.contests)] if dtypes else []),
         *(["\n" + PEAKS, *_peaks(record.peaks)] if record.peaks else []),
         *(_scaling(scaling, pictures) if scaling else []),
@@ -113,10 +113,10 @@ def write(results: Path, page: Path) -> None:
         temporary.write_text("\n".join(parts), encoding="utf-8")
 
 
-def _contests(contests: Iterable[Contest]) -> Iterator[str]:
+def _contests(contests: Iterable[Contest], remark: str = "") -> Iterator[str]:
     for contest in contests:
         dtype = "" if contest.dtype == "float32" else f", {contest.dtype}"
-        yield f"\n### {contest.case} {contest.timed}{dtype}\n\n{_capital(CASES[contest.case].about)}.\n"
+        yield f"\n### {contest.case} {contest.timed}{dtype}{remark}\n\n{_capital(CASES[contest.case].about)}.\n"
         lines = [
             (f"`{row.name}`", times(row.to_ours), quartiles(row.to_ours), times(row.to_floor), row.check)
             for row in rows(contest)
@@ -161,10 +161,6 @@ def _commands(results: Path) -> str:
         if (results / name).exists()
     ]
     return "\n".join([*made, "spp-ops benchmark document"])
-
-
-def _machine(record: Record) -> str:
-    return ", ".join(f"{name} {value}" for name, value in record.machine.items())
 
 
 def _optional(path: Path) -> Record | None:

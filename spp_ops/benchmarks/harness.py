@@ -64,7 +64,7 @@ def call_seconds(run: Run, device: torch.device) -> float:
         start = time.perf_counter()
         run.call(prepared)
         return time.perf_counter() - start
-    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     torch.cuda.synchronize(device)
     begin.record()
     run.call(prepared)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from spp_ops.benchmarks.report import rows, times
 from spp_ops.benchmarks.results import Contest, Record
@@ -14,14 +14,13 @@ from spp_ops.benchmarks.scaling import Curve, ScalingRecord
 from spp_ops.files import atomic_write
 
 OURS, FLOOR, OTHER = "#e07b39", "#b8b8c0", "#3b6ea8"
-COLUMNS = 2
 SHOWN_OF_OURS = ("ours",)  # its variants have tables
 
 
 def save_contests(path: Path, record: Record) -> None:
     """Draw a panel a contest: how many times longer than ours each takes. The format follows the path's ending."""
     contests = [contest for contest in record.contests if "ours" in contest.seconds]
-    figure, panels = _panels(len(contests), 2.9)
+    figure, panels = _panels(len(contests), columns=3)
     for axes, contest in zip(panels, contests, strict=True):
         _bars(axes, contest)
     _save(figure, path)
@@ -32,7 +31,7 @@ def save_scaling(path: Path, record: ScalingRecord) -> None:
     sweeps: dict[str, list[Curve]] = {}
     for curve in record.curves:
         sweeps.setdefault(curve.sweep, []).append(curve)
-    figure, panels = _panels(len(sweeps), 3.1)
+    figure, panels = _panels(len(sweeps), columns=2)
     for axes, curves in zip(panels, sweeps.values(), strict=True):
         _curves(axes, curves)
     _save(figure, path)
@@ -44,10 +43,12 @@ def _bars(axes: Axes, contest: Contest) -> None:
     colors = [_color(row.name) for row in shown]
     axes.barh(range(len(shown)), lengths, 0.72, color=colors)
     for place, row in enumerate(shown):
-        axes.text(lengths[place], place, f" {times(row.to_ours)}x", va="center", fontsize=8, color="0.25")
+        label = axes.text(lengths[place], place, f" {times(row.to_ours)}x", va="center", fontsize=8, color="0.25")
+        label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6})
     axes.set_yticks(range(len(shown)), [row.name for row in shown], fontsize=8)
     axes.invert_yaxis()
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.set_xlim(min(lengths) / 2, max(lengths) * 4)
     axes.axvline(1, color=OURS, linewidth=0.8, zorder=0)
     axes.set_title(f"{contest.case} {contest.timed}, {contest.dtype}", loc="left", fontsize=10, weight="bold")
@@ -57,24 +58,26 @@ def _bars(axes: Axes, contest: Contest) -> None:
 
 def _curves(axes: Axes, curves: list[Curve]) -> None:
     for curve in curves:
-        milliseconds = [1000 * seconds for seconds in curve.medians]
+        relative = [seconds / curves[0].medians[0] for seconds in curve.medians]
         label = f"{curve.name}, slope {curve.slope().median:.2f}"
-        axes.plot(curve.x, milliseconds, "o-", markersize=3.5, label=label, color=_color(curve.name))
+        axes.plot(curve.x, relative, "o-", markersize=3.5, label=label, color=_color(curve.name))
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel(curves[0].axis, fontsize=8)
-    axes.set_ylabel("ms", fontsize=8)
+    axes.set_ylabel(f"time, times {curves[0].name} at {curves[0].x[0]:,}", fontsize=8)
+    axes.xaxis.set_major_locator(FixedLocator(curves[0].x))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.set_minor_formatter(NullFormatter())
     axes.set_title(curves[0].sweep, loc="left", fontsize=10, weight="bold")
     axes.legend(fontsize=8, frameon=False)
     _quiet(axes)
 
 
-def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
-    lines = max(1, -(-count // COLUMNS))
-    figure = Figure(figsize=(5.2 * COLUMNS, height * lines), layout="constrained")
-    grid = figure.subplots(lines, COLUMNS, squeeze=False).flatten().tolist()
+def _panels(count: int, columns: int) -> tuple[Figure, list[Axes]]:
+    lines = max(1, -(-count // columns))
+    figure = Figure(figsize=(4.8 * columns, 3 * lines), layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False).flatten().tolist()
     for unused in grid[count:]:
         unused.set_axis_off()
     return figure, grid[:count]

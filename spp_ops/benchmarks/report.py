@@ -47,7 +47,7 @@ def rows(contest: Contest) -> list[Row]:
         )
         for name, seconds in contest.seconds.items()
     ]
-    return sorted(found, key=lambda row: row.seconds.median)
+    return sorted(found, key=lambda row: (row.to_ours or row.seconds).median)
 
 
 def print_record(console: Console, record: Record) -> None:
@@ -144,8 +144,12 @@ def comparison_table(comparisons: Iterable[Comparison]) -> Table:
 
 def print_machine(console: Console, record: Record | ScalingRecord) -> None:
     """Print what a figure needs beside it."""
-    facts = ", ".join(f"{name} {value}" for name, value in record.machine.items())
-    console.print(facts, style="dim", highlight=False)
+    console.print(machine(record), style="dim", highlight=False)
+
+
+def machine(record: Record | ScalingRecord) -> str:
+    """List what is known of the machine and the versions."""
+    return ", ".join(f"{name} {value}" for name, value in record.machine.items() if value not in (None, "", []))
 
 
 def times(ratio: Ratio | None) -> str:

@@ -74,7 +74,7 @@ class _Tables:
         images, channels, self.height, self.width = features.shape
         self.cells = images * self.height * self.width
         self.columns = max(column_powers) + 1
-        self.slot = torch.full((max(row_powers) + 1, self.columns), -1)
+        self.slot = torch.full((max(row_powers) + 1, self.columns), -1, device=features.device)
         grid = [(a, b) for a in row_powers for b in column_powers]
         self.memory = features.new_empty(len(grid), images, self.height, self.width, channels)
         for k, (a, b) in enumerate(grid):
@@ -121,7 +121,7 @@ def _finer(n: int, levels: list[int]) -> int:
 
 def _edges(low: Tensor, high: Tensor, n: int, limit: int) -> tuple[Tensor, Tensor]:
     """Return half-open cell ranges [R, n] of n bins over each window's extent, clipped to the map."""
-    i, extent = torch.arange(n), (high - low)[:, None]
+    i, extent = torch.arange(n, device=low.device), (high - low)[:, None]
     start = low[:, None] + (i * extent).div(n, rounding_mode="floor")
     end = low[:, None] - (-(i + 1) * extent).div(n, rounding_mode="floor")
     return start.clamp(0, limit), end.clamp(0, limit)
