@@ -25,6 +25,7 @@ hypothesis.settings.load_profile("spp_ops")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "gpu: needs a CUDA device; fails without one where SPP_OPS_REQUIRE_GPU=1")
+    config.addinivalue_line("markers", "slow: takes a minute or more; left out by -m 'not slow'")
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
