@@ -12,7 +12,7 @@ from rich.table import Table
 from spp_ops.benchmarks.bars import Verdict
 from spp_ops.benchmarks.cases import CASES
 from spp_ops.benchmarks.compare import Change, Comparison
-from spp_ops.benchmarks.peers import PEERS
+from spp_ops.benchmarks.peers import OTHERS, PEERS
 from spp_ops.benchmarks.results import Contest, Peaks, Ratio, Record
 from spp_ops.benchmarks.scaling import ScalingRecord
 
@@ -165,10 +165,10 @@ def quartiles(ratio: Ratio | None) -> str:
 
 
 def _left_out_everywhere(record: Record) -> dict[str, str]:
-    """Return peers that took part in nothing, and why."""
+    """Return others that took part in nothing, and why."""
     took_part = {name for contest in record.contests for name in contest.seconds}
     reasons = {name: reason for contest in record.contests for name, reason in contest.left_out.items()}
-    return {name: reason for name, reason in reasons.items() if name not in took_part}
+    return {name: reason for name, reason in reasons.items() if name in OTHERS and name not in took_part}
 
 
 def _table(title: str) -> Table:
