@@ -84,9 +84,11 @@ class Projection:
     y: AxisRule
     fit: Fit
     name: str = field(default="custom", compare=False)
+    arguments: tuple[tuple[str, object], ...] = field(default=(), compare=False)  # of the constructor `name`
 
     def __repr__(self) -> str:
-        return f"Projection.{self.name}"
+        arguments = ", ".join(f"{name}={_text(value)}" if name else _text(value) for name, value in self.arguments)
+        return f"Projection.{self.name}({arguments})"
 
     def numbers(self) -> list[float]:
         """Encode the rule for the kernels in 17 numbers, in the order of ``projection_from_numbers`` (window.h)."""
@@ -94,7 +96,7 @@ class Projection:
 
     @staticmethod
     def from_numbers(numbers: Sequence[float]) -> Projection:
-        """Decode what `numbers` gives; only the name is lost."""
+        """Decode what `numbers` gives; only how it was made is lost."""
         return Projection(
             AxisRule.from_numbers(numbers[:8]), AxisRule.from_numbers(numbers[8:16]), Fit(int(numbers[16]))
         )
@@ -115,7 +117,7 @@ class Projection:
             AxisRule(scale, 1.0, CornerRule(0.0, RoundOp.NEAREST, 0), CornerRule(0.0, RoundOp.NEAREST, 1))
             for scale in scales
         ]
-        return Projection(x, y, Fit.ONE_CELL, f"rounded({_text(scales)})")
+        return Projection(x, y, Fit.ONE_CELL, "rounded", (("", scales),))
 
     @staticmethod
     def cells() -> Projection:
@@ -125,7 +127,7 @@ class Projection:
         """
         corner = CornerRule(0.0, RoundOp.NEAREST, 0)
         axis = AxisRule(1.0, 1.0, corner, corner)
-        return Projection(axis, axis, Fit.AS_IS, "cells()")
+        return Projection(axis, axis, Fit.AS_IS, "cells")
 
     @staticmethod
     def receptive_field(
@@ -156,8 +158,8 @@ class Projection:
             )
             for scale, stride, center in zip(scales, strides, centers, strict=True)
         ]
-        name = f"receptive_field({receptive_field!r}, image_scale={_text(scales)}, inset={inset:g})"
-        return Projection(x, y, Fit.CLAMP_TO_MAP, name)
+        arguments = (("", receptive_field), ("image_scale", scales), ("inset", inset))
+        return Projection(x, y, Fit.CLAMP_TO_MAP, "receptive_field", arguments)
 
     @staticmethod
     def floor_ceil(stride: Pair[float], image_scale: Pair[float] = 1.0) -> Projection:
@@ -176,7 +178,7 @@ class Projection:
             AxisRule(scale, step, CornerRule(1.0, RoundOp.FLOOR, 0), CornerRule(1.0, RoundOp.CEIL, -1))
             for scale, step in zip(scales, strides, strict=True)
         ]
-        return Projection(x, y, Fit.CLAMP_TO_MAP, f"floor_ceil({_text(strides)}, image_scale={_text(scales)})")
+        return Projection(x, y, Fit.CLAMP_TO_MAP, "floor_ceil", (("", strides), ("image_scale", scales)))
 
 
 Projections: TypeAlias = float | Projection | Sequence[float | Projection]
@@ -225,5 +227,7 @@ def _number(argument: str, value: object, *, positive: bool = False) -> float:
     return number
 
 
-def _text(pair: tuple[float, float]) -> str:
-    return f"{pair[0]:g}" if pair[0] == pair[1] else f"({pair[0]:g}, {pair[1]:g})"
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return _text(value[0]) if value[0] == value[1] else f"({_text(value[0])}, {_text(value[1])})"
+    return f"{value:g}" if isinstance(value, float) else repr(value)
