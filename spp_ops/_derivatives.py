@@ -68,13 +68,15 @@ class _Pool(_SingleLevelFunction):
     def setup_context(ctx: Any, inputs: Gradients, output: tuple[Tensor, Tensor, Tensor]) -> None:
         _, indices, sources = output
         ctx.mark_non_differentiable(indices, sources)
+        ctx.set_materialize_grads(False)  # zeros as gradient of the indices would cost as much memory as they do
         ctx.save_for_backward(indices, sources)
         ctx.save_for_forward(indices, sources)
         ctx.levels, ctx.shape = inputs[2], _shape_of(inputs[_Pool.BEFORE_MAPS :])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, *_: Any) -> Gradients:
-        return (*(None,) * _Pool.BEFORE_MAPS, *_scatter(grad, ctx))
+    def backward(ctx: Any, grad: Tensor | None, *_: Any) -> Gradients:
+        maps = (None,) * (len(ctx.shape) // 2 - 1) if grad is None else _scatter(grad, ctx)
+        return (*(None,) * _Pool.BEFORE_MAPS, *maps)
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Gradients:

@@ -3,12 +3,25 @@
 //
 // Included once per level, inside that level's namespace.
 
+// Asks for `count` elements ahead of their use.
+template <typename E>
+inline void fetch_ahead(const E* from, int64_t count) {
+  constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(E));
+  for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(from + i);
+}
+
+// Bins outside, channels inside: neighbouring bins often have the same winner, and a sum that has just been stored is slow
+// to load again.
 template <typename Stored, typename Index, typename Sum, bool kContiguous>
-inline void scatter_level(const Stored* grad, int64_t grad_stride, const Index* cells, int64_t bins, Sum* plane) {
+inline void scatter_level(const Stored* grad, int64_t grad_stride, const Index* cells, int64_t bins, int64_t channels,
+                          Sum* planes, int64_t plane) {
+  using Unsigned = std::make_unsigned_t<Index>;
   for (int64_t b = 0; b < bins; ++b) {
-    if (cells[b] == static_cast<Index>(kNoCell)) continue;
-    using Unsigned = std::make_unsigned_t<Index>;
-    plane[static_cast<Unsigned>(cells[b])] += to_float(grad[kContiguous ? b : b * grad_stride]);
+    Sum* to = planes;
+    for (int64_t i = b; i < channels * bins; i += bins, to += plane) {
+      if (cells[i] == static_cast<Index>(kNoCell)) continue;
+      to[static_cast<Unsigned>(cells[i])] += to_float(grad[kContiguous ? i : i * grad_stride]);
+    }
   }
 }
 
@@ -21,18 +34,21 @@ void scatter_channels(const BackwardArgs& args, int64_t first_channel, int64_t c
   const int64_t width = args.channels * args.pyramid.bins;
   for (int64_t r = 0; r < args.count; ++r) {
     const int32_t source = args.sources[r];
-    if (source == kBadRow) continue;
-    Sum* planes = planes_of(source);
-    const int32_t map = source / args.images;
-    const int64_t cells = static_cast<int64_t>(args.heights[map]) * args.widths[map];
+    const int32_t map = source == kBadRow ? 0 : source / args.images;
+    const int64_t plane = static_cast<int64_t>(args.heights[map]) * args.widths[map];
+    Sum* planes = source == kBadRow ? nullptr : planes_of(source);
     for (int32_t l = 0; l < args.pyramid.count; ++l) {
       const Level& level = args.pyramid.levels[l];
-      for (int64_t c = 0; c < channels; ++c) {
-        const int64_t position = args.channels * level.first_bin + (first_channel + c) * level.bins();
-        scatter_level<Stored, Index, Sum, kContiguous>(
-            grad + r * args.grad_row_stride + position * args.grad_column_stride, args.grad_column_stride,
-            indices + r * width + position, level.bins(), planes + c * cells);
+      const int64_t position = args.channels * level.first_bin + first_channel * level.bins();
+      const Stored* level_grad = grad + r * args.grad_row_stride + position * args.grad_column_stride;
+      const Index* level_cells = indices + r * width + position;
+      if (r + 1 < args.count) {
+        if (kContiguous) fetch_ahead(level_grad + args.grad_row_stride, channels * level.bins());
+        fetch_ahead(level_cells + width, channels * level.bins());
       }
+      if (planes == nullptr) continue;
+      scatter_level<Stored, Index, Sum, kContiguous>(level_grad, args.grad_column_stride, level_cells, level.bins(),
+                                                     channels, planes, plane);
     }
   }
 }
