@@ -10,8 +10,8 @@ inline void fetch_ahead(const E* from, int64_t count) {
   for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(from + i);
 }
 
-// Bins outside, channels inside: neighbouring bins often have the same winner, and a sum that has just been stored is slow
-// to load again.
+// Bins outside, channels inside: neighbouring bins often have the same winner, and a sum that has just been stored is
+// slow to load again.
 template <typename Stored, typename Index, typename Sum, bool kContiguous>
 inline void scatter_level(const Stored* grad, int64_t grad_stride, const Index* cells, int64_t bins, int64_t channels,
                           Sum* planes, int64_t plane) {

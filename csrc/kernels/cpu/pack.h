@@ -2,11 +2,15 @@
 //
 // Included once per level, inside that level's namespace.
 
-// Converts `count` values `stride` apart.
+// Converts `count` values, `stride` apart.
 template <typename Stored, typename T>
 inline void widen(const Stored* from, int64_t stride, int64_t count, T* to) {
-  if (stride == 1) {
-    for (int64_t i = 0; i < count; ++i) to[i] = to_float(from[i]);
+  if (stride == 1 && count == kLanes) {  // the usual case: a few vector moves
+    if constexpr (std::is_same_v<Stored, T>) {
+      for (int i = 0; i < kLanes; i += Vector<T>::kSize) store(to + i, load(from + i));
+    } else {
+      for (int i = 0; i < kLanes; ++i) to[i] = to_float(from[i]);
+    }
   } else {
     for (int64_t i = 0; i < count; ++i) to[i] = to_float(from[i * stride]);
   }
@@ -20,20 +24,22 @@ void pack_run(const Stored* from, int64_t channel_stride, int64_t step, int64_t 
   alignas(64) T by_channel[kLanes * kLanes] = {};
   alignas(64) T by_position[kLanes * kLanes] = {};
   if (channel_stride == 1) {
-    for (int64_t i = 0; i < count; ++i, to += L::kUnits) {
+    for (int64_t i = 0; i < count; ++i) {
       widen(from + i * step, 1, channels, by_position);
-      L::encode(by_position, static_cast<uint32_t>(cell + i), to);
+      L::encode(by_position, static_cast<uint32_t>(cell + i), to + i * L::kUnits);
     }
     return;
   }
-  for (int64_t first = 0; first < count; first += kLanes) {
-    const int64_t chunk = smaller<int64_t>(kLanes, count - first);
+  for (int64_t done = 0; done < count; done += kLanes) {
+    // The last chunk overlaps the one before it.
+    const int64_t chunk = smaller<int64_t>(kLanes, count);
+    const int64_t first = smaller(done, count - chunk);
     for (int c = 0; c < channels; ++c) {
       widen(from + c * channel_stride + first * step, step, chunk, by_channel + c * kLanes);
     }
     transpose_tile(reinterpret_cast<const Bits*>(by_channel), reinterpret_cast<Bits*>(by_position));
-    for (int64_t i = 0; i < chunk; ++i, to += L::kUnits) {
-      L::encode(by_position + i * kLanes, static_cast<uint32_t>(cell + first + i), to);
+    for (int64_t i = 0; i < chunk; ++i) {
+      L::encode(by_position + i * kLanes, static_cast<uint32_t>(cell + first + i), to + (first + i) * L::kUnits);
     }
   }
 }
