@@ -1,7 +1,7 @@
 """Builds and loads the module that runs the CUDA kernels on the host.
 
-``python tests/kernels/cuda_host_build.py [--sanitize]`` builds it; the tests call `load`. Sources are compiled by g++ as
-plain C++ against the stand-in for <cuda_runtime.h> in csrc/bindings/cuda_host, by ninja, under build/.
+``python tests/kernels/cuda_host_build.py [--sanitize]`` builds it; the tests call `load`. Sources are compiled by g++
+as plain C++ against the stand-in for <cuda_runtime.h> in csrc/bindings/cuda_host, by ninja, under build/.
 """
 
 from __future__ import annotations

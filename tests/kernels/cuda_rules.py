@@ -9,11 +9,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 FLOOR, CEIL, NEAREST = 0, 1, 2
 AS_IS, ONE_CELL, CLAMP_TO_MAP = 0, 1, 2
 FAR = 1 << 30
@@ -40,7 +41,11 @@ class Axis:
 
     def numbers(self) -> list[float]:
         corners = (self.low, self.high)
-        return [self.image_scale, self.stride, *(n for c in corners for n in (c.offset, float(c.round_op), float(c.shift)))]
+        return [
+            self.image_scale,
+            self.stride,
+            *(n for c in corners for n in (c.offset, float(c.round_op), float(c.shift))),
+        ]
 
 
 @dataclass
@@ -91,7 +96,7 @@ def bin_cells(low: int, size: int, bins: int, index: int, limit: int) -> range:
 
 
 def place(
-    row: npt.NDArray[np.floating], rules: Sequence[Rule], images: int, wanted: int | None, target_area: float
+    row: Array, rules: Sequence[Rule], images: int, wanted: int | None, target_area: float
 ) -> tuple[int, int] | None:
     """Map and image that serve a row; None for a bad one."""
     if not np.isfinite(row).all() or row[0] != int(row[0]) or not 0 <= row[0] < images:
@@ -104,7 +109,11 @@ def place(
 
 
 def windows(
-    maps: Sequence[Array], rules: Sequence[Rule], boxes: npt.NDArray[np.floating], map_index: Array | None, target_area: float
+    maps: Sequence[Array],
+    rules: Sequence[Rule],
+    boxes: Array,
+    map_index: Array | None,
+    target_area: float,
 ) -> list[tuple[int, int, int, int, int, int] | None]:
     """For each row: map, image, then x, y, width and height of the window."""
     found: list[tuple[int, int, int, int, int, int] | None] = []
@@ -122,13 +131,13 @@ def windows(
 
 
 def forward(
-    maps: Sequence[npt.NDArray[np.floating]],
+    maps: Sequence[Array],
     rules: Sequence[Rule],
-    boxes: npt.NDArray[np.floating],
+    boxes: Array,
     map_index: Array | None,
     target_area: float,
     levels: Sequence[tuple[int, int]],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+) -> tuple[Array, Array, Array]:
     """Values, winning cells (-1: empty bin or bad row) and sources, map * images + image."""
     images, channels = maps[0].shape[:2]
     bins = sum(rows * columns for rows, columns in levels)
@@ -153,7 +162,7 @@ def forward(
     return values, cells, sources
 
 
-def maximum(plane: npt.NDArray[np.floating], ys: range, xs: range) -> tuple[float, int]:
+def maximum(plane: Array, ys: range, xs: range) -> tuple[float, int]:
     """The first maximum in row-major order; NaN above all; 0 and -1 where there is no cell."""
     best, cell = 0.0, -1
     for y in ys:
@@ -166,20 +175,20 @@ def maximum(plane: npt.NDArray[np.floating], ys: range, xs: range) -> tuple[floa
     return best, cell
 
 
-def column_owner(levels: Sequence[tuple[int, int]], channels: int) -> npt.NDArray[np.int64]:
+def column_owner(levels: Sequence[tuple[int, int]], channels: int) -> Array:
     """The channel of each column of the output."""
     return np.concatenate([np.repeat(np.arange(channels), rows * columns) for rows, columns in levels])
 
 
 def backward(
-    gradients: npt.NDArray[np.floating],
-    cells: npt.NDArray[np.int64],
-    sources: npt.NDArray[np.int64],
+    gradients: Array,
+    cells: Array,
+    sources: Array,
     levels: Sequence[tuple[int, int]],
     shapes: Sequence[tuple[int, int]],
     images: int,
     channels: int,
-) -> list[npt.NDArray[np.float64]]:
+) -> list[Array]:
     """Gradient of each map, summed in float64."""
     sums = [np.zeros((images, channels, height * width)) for height, width in shapes]
     owner = column_owner(levels, channels)
@@ -193,11 +202,11 @@ def backward(
 
 
 def gather(
-    maps: Sequence[npt.NDArray[np.floating]],
-    cells: npt.NDArray[np.int64],
-    sources: npt.NDArray[np.int64],
+    maps: Sequence[Array],
+    cells: Array,
+    sources: Array,
     levels: Sequence[tuple[int, int]],
-) -> npt.NDArray[np.float64]:
+) -> Array:
     """What the cells hold, 0 where there is none."""
     images, channels = maps[0].shape[:2]
     values = np.zeros(cells.shape)

@@ -78,12 +78,36 @@ def test_forward_under_any_order_of_blocks_and_threads(case: Case, seed: int) ->
     check_forward(case)
 
 
-@pytest.mark.skipif(cuda_host_build.sanitizing(), reason="this is the run under the sanitizers")
-def test_everything_under_the_sanitizers() -> None:
-    """AddressSanitizer and UBSan must be in the process from its start, so the tests run again in one of their own."""
+outside_the_sanitizers = pytest.mark.skipif(
+    cuda_host_build.sanitizing(), reason="this already is the run under the sanitizers"
+)
+
+
+def run_sanitized(arguments: list[str], examples: int) -> subprocess.CompletedProcess[str]:
+    """A Python process of its own: the sanitizers must be in it from its start."""
     cuda_host_build.build(sanitize=True)
+    environment = {**cuda_host_build.sanitized_environment(), "SPP_OPS_EXAMPLES": str(examples)}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, env=environment, cwd=HERE, capture_output=True, text=True, check=False)
+
+
+@outside_the_sanitizers
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [
+        ("past_the_heap", "AddressSanitizer: heap-buffer-overflow"),
+        ("past_the_stack_of_a_fiber", "runtime error: store to address"),
+        ("integer_overflow", "runtime error: signed integer overflow"),
+    ],
+)
+def test_the_sanitizers_watch_kernels(name: str, finding: str) -> None:
+    result = run_sanitized(["-c", f"import cuda_host_build; cuda_host_build.load().run_faulty_kernel('{name}')"], 1)
+    assert result.returncode != 0
+    assert finding in result.stderr, result.stderr[-4000:]
+
+
+@outside_the_sanitizers
+def test_everything_under_the_sanitizers() -> None:
     tests = sorted(HERE.glob("test_cuda_*.py"))
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "--noconftest", "-p", "no:cacheprovider", *map(str, tests)]
-    environment = {**cuda_host_build.sanitized_environment(), "SPP_OPS_EXAMPLES": "8"}
-    result = subprocess.run(command, env=environment, cwd=HERE, capture_output=True, text=True, check=False)
+    result = run_sanitized(["-m", "pytest", "-q", "-x", "--noconftest", "-p", "no:cacheprovider", *map(str, tests)], 8)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]

@@ -31,8 +31,13 @@ Pyramid pyramid_of(const Levels& levels) {
 int64_t stride(const py::array& array, int axis) { return array.strides(axis) / array.itemsize(); }
 
 FeatureMap map_of(const py::array& array) {
-  return {array.data(),     stride(array, 0), stride(array, 1),
-          stride(array, 2), stride(array, 3), static_cast<int32_t>(array.shape(2)), static_cast<int32_t>(array.shape(3)),
+  return {array.data(),
+          stride(array, 0),
+          stride(array, 1),
+          stride(array, 2),
+          stride(array, 3),
+          static_cast<int32_t>(array.shape(2)),
+          static_cast<int32_t>(array.shape(3)),
           {}};
 }
 
@@ -46,7 +51,8 @@ py::array garbage(const py::dtype& type, std::vector<py::ssize_t> shape) {
 class Scratch {
  public:
   explicit Scratch(size_t bytes) {
-    const size_t whole = (bytes + cuda::kWorkspaceAlignment - 1) / cuda::kWorkspaceAlignment * cuda::kWorkspaceAlignment;
+    const size_t whole =
+        (bytes + cuda::kWorkspaceAlignment - 1) / cuda::kWorkspaceAlignment * cuda::kWorkspaceAlignment;
     if (bytes == 0) return;
     memory_ = std::aligned_alloc(cuda::kWorkspaceAlignment, whole);
     std::memset(memory_, kGarbage, whole);
@@ -73,12 +79,8 @@ py::tuple forward(const std::vector<py::array>& maps, int type, const std::vecto
   args.images = static_cast<int32_t>(maps[0].shape(0));
   args.channels = maps[0].shape(1);
   args.type = static_cast<DataType>(type);
-  args.boxes = {boxes.data(),
-                static_cast<DataType>(box_type),
-                stride(boxes, 0),
-                stride(boxes, 1),
-                map_index ? map_index->data() : nullptr,
-                target_area,
+  args.boxes = {boxes.data(),     static_cast<DataType>(box_type),         stride(boxes, 0),
+                stride(boxes, 1), map_index ? map_index->data() : nullptr, target_area,
                 boxes.shape(0)};
   args.pyramid = pyramid_of(levels);
   const py::ssize_t rows = boxes.shape(0);

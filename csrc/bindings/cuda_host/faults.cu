@@ -1,10 +1,10 @@
 // The simplest kernels that are wrong in one way each, and right ones beside them.
-#include "faults.h"
-
 #include <map>
 #include <stdexcept>
+#include <vector>
 
 #include "../../kernels/cuda/shared.h"
+#include "faults.h"
 
 namespace spp::cuda_host {
 namespace {
@@ -117,7 +117,28 @@ __global__ void votes(const __grid_constant__ NoArgs) {
   if (even != 0x55555555u || __all_sync(0xFFFFFFFFu, own() < 7) || !__any_sync(0xFFFFFFFFu, own() % kWarp == 7)) {
     Block::running->fail("a wrong vote");
   }
-  if (__shfl_sync(0xFFFFFFFFu, 2.5 * own(), 3) != 2.5 * (own() / kWarp * kWarp + 3)) Block::running->fail("a wrong number came");
+  if (__shfl_sync(0xFFFFFFFFu, 2.5 * own(), 3) != 2.5 * (own() / kWarp * kWarp + 3))
+    Block::running->fail("a wrong number came");
+}
+
+// For the sanitizers, which end the process.
+__global__ void past_the_heap(const __grid_constant__ NoArgs) {
+  const std::vector<int32_t> heap(kThreads);
+  const int32_t* data = heap.data();
+  if (data[own() + 1] < 0) Block::running->fail("a wrong number came");
+}
+
+__global__ void past_the_stack_of_a_fiber(const __grid_constant__ NoArgs) {
+  volatile int32_t local[4] = {};
+  __syncthreads();
+  volatile int32_t* first = local;
+  first[own()] = own();
+  if (local[0] < 0) Block::running->fail("a wrong number came");
+}
+
+__global__ void integer_overflow(const __grid_constant__ NoArgs) {
+  volatile int32_t number = INT32_MAX;
+  number = number + own();
 }
 
 using Kernel = void (*)(NoArgs);
@@ -139,6 +160,9 @@ const std::map<std::string, Kernel>& kernels() {
       {"different_barriers", different_barriers},
       {"vote_in_a_branch", vote_in_a_branch},
       {"votes", votes},
+      {"past_the_heap", past_the_heap},
+      {"past_the_stack_of_a_fiber", past_the_stack_of_a_fiber},
+      {"integer_overflow", integer_overflow},
   };
   return all;
 }
@@ -154,7 +178,8 @@ void run_faulty_kernel(const std::string& name) {
   }
   const auto found = kernels().find(name);
   if (found == kernels().end()) throw std::invalid_argument("no kernel named " + name);
-  cuda::launch(name.c_str(), found->second, {1, 1, kThreads, cuda::shared_bytes_of<int32_t>(kThreads)}, nullptr, NoArgs{});
+  cuda::launch(name.c_str(), found->second, {1, 1, kThreads, cuda::shared_bytes_of<int32_t>(kThreads)}, nullptr,
+               NoArgs{});
 }
 
 }  // namespace spp::cuda_host

@@ -36,8 +36,8 @@ void scatter(const BackwardArgs& args, const uint64_t* spans, Stream stream) {
   // Several channels a block read longer runs of the gradients, as long as there are blocks enough.
   const int64_t wanted = kBlocksPerProcessor * device_attribute(cudaDevAttrMultiProcessorCount);
   int64_t channels = kMaxBlockChannels;
-  while (channels > 1 && (count_blocks(channels) < wanted ||
-                          scatter_shared_bytes<Sums>(channels, band_cells) > kPlainSharedBytes)) {
+  while (channels > 1 &&
+         (count_blocks(channels) < wanted || scatter_shared_bytes<Sums>(channels, band_cells) > kPlainSharedBytes)) {
     channels /= 2;
   }
   count_blocks(channels);

@@ -29,8 +29,6 @@ void with_index_type(IndexType type, Call&& call) {
   return call(Type<int32_t>{});
 }
 
-inline size_t size_of(DataType type) {
-  return type == DataType::kFloat64 ? 8 : type == DataType::kFloat32 ? 4 : 2;
-}
+inline size_t size_of(DataType type) { return type == DataType::kFloat64 ? 8 : type == DataType::kFloat32 ? 4 : 2; }
 
 }  // namespace spp::cuda

@@ -76,7 +76,7 @@ struct Entries;
 // 64-bit key and cell do not fit one integer of the machine.
 struct alignas(16) WideKeyAndCell {
   int64_t key;
-  uint32_t cell;
+  uint64_t cell;  // of 64 bits, so that every byte of a vector counts: see BinPlace
 
   __device__ bool operator==(const WideKeyAndCell&) const = default;
 };
@@ -137,8 +137,8 @@ struct Entries<double, Index> {
   using Word = WideKeyAndCell;
   static constexpr int kPerWord = 1;
 
-  __device__ static Word empty() { return {Order<double>::kEmpty, UINT32_MAX}; }
-  __device__ static Word zero() { return {0, UINT32_MAX}; }
+  __device__ static Word empty() { return {Order<double>::kEmpty, UINT64_MAX}; }
+  __device__ static Word zero() { return {0, UINT64_MAX}; }
   __device__ static Word of(double value, uint32_t cell) { return {key_of(value), cell}; }
   __device__ static Word larger_of(Word a, Word b) {
     return b.key > a.key || (b.key == a.key && b.cell < a.cell) ? b : a;
@@ -178,7 +178,8 @@ struct alignas(16) Vector {
       words[number] = one;
     } else {
       const int shift = 16 * (number % 2);
-      words[number / 2] = (words[number / 2] & ~(0xFFFFu << shift)) | (static_cast<uint32_t>(static_cast<uint16_t>(one)) << shift);
+      words[number / 2] =
+          (words[number / 2] & ~(0xFFFFu << shift)) | (static_cast<uint32_t>(static_cast<uint16_t>(one)) << shift);
     }
   }
 

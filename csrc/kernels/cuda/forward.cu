@@ -30,8 +30,8 @@ void run(const ForwardArgs& args, void* workspace, Stream stream) {
 size_t forward_workspace_bytes(const ForwardArgs& args) {
   size_t bytes = 0;
   with_types(args, [&](auto type, auto index_type) {
-    bytes = plan_forward<typename decltype(type)::type, typename decltype(index_type)::type>(args, nullptr)
-                .workspace_bytes;
+    bytes =
+        plan_forward<typename decltype(type)::type, typename decltype(index_type)::type>(args, nullptr).workspace_bytes;
   });
   return bytes;
 }

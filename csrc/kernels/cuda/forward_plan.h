@@ -1,4 +1,5 @@
-// What forward decides on the host: which levels read the map, how far the tables go, where things lie in the workspace.
+// What forward decides on the host: which levels read the map, how far the tables go, where things lie in the
+// workspace.
 #pragma once
 
 #include "pool.h"
@@ -26,7 +27,7 @@ class Workspace {
 
   template <typename T>
   T* take(int64_t count) {
-    T* part = reinterpret_cast<T*>(base_ + used_);
+    T* part = base_ == nullptr ? nullptr : reinterpret_cast<T*>(base_ + used_);
     used_ += round_up(count * static_cast<int64_t>(sizeof(T)), kWorkspaceAlignment);
     return part;
   }
@@ -74,7 +75,9 @@ bool reads_whole_vectors(const FeatureMap& map, int channels_of_vector) {
 inline void check_sizes(const ForwardArgs& args, int64_t cell_bytes) {
   for (int32_t m = 0; m < args.map_count; ++m) {
     const int64_t cells = int64_t{args.maps[m].height} * args.maps[m].width;
-    if (cells <= INT32_MAX && cell_bytes <= INT32_MAX && args.pyramid.bins <= kMaxBins) continue;
+    const bool short_indices = args.indices != nullptr && args.index_type == IndexType::kUInt16;
+    const int64_t most_cells = short_indices ? kMaxCells16 : INT32_MAX;
+    if (cells <= most_cells && cell_bytes <= INT32_MAX && args.pyramid.bins <= kMaxBins) continue;
     throw std::runtime_error("spp_ops: pool_windows: " + std::to_string(cells) + " cells, " +
                              std::to_string(args.channels) + " channels, " + std::to_string(args.pyramid.bins) +
                              " bins: too many for the kernel");

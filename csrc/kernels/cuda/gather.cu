@@ -6,7 +6,8 @@ namespace spp::cuda {
 namespace {
 
 constexpr int kGatherThreads = 256;
-constexpr int kRowsPerThread = 8;  // a thread keeps to one column of the output, so that it works out only once which it is
+constexpr int kRowsPerThread =
+    8;  // a thread keeps to one column of the output, so that it works out only once which it is
 
 template <typename T, typename Index>
 __global__ void __launch_bounds__(kGatherThreads) gather_bins(const __grid_constant__ GatherArgs args) {
@@ -29,8 +30,9 @@ __global__ void __launch_bounds__(kGatherThreads) gather_bins(const __grid_const
         if (cell >= 0 && cell < int64_t{map.height} * map.width) {
           const int32_t y = static_cast<int32_t>(cell) / map.width;
           const int32_t x = static_cast<int32_t>(cell) - y * map.width;
-          value = static_cast<const T*>(map.data)[(source - m * args.images) * map.image_stride + channel * map.channel_stride +
-                                                  y * map.row_stride + x * map.column_stride];
+          value = static_cast<const T*>(
+              map.data)[(source - m * args.images) * map.image_stride + channel * map.channel_stride +
+                        y * map.row_stride + x * map.column_stride];
         }
       }
       static_cast<T*>(args.output)[r * row_size + column] = value;
@@ -47,7 +49,8 @@ void gather(const GatherArgs& args, Stream stream) {
     using T = typename decltype(type)::type;
     with_index_type(args.index_type, [&](auto index_type) {
       using Index = typename decltype(index_type)::type;
-      launch("gather_bins", gather_bins<T, Index>, {ceil_div(columns, kGatherThreads), grid_y, kGatherThreads, 0}, stream, args);
+      launch("gather_bins", gather_bins<T, Index>, {ceil_div(columns, kGatherThreads), grid_y, kGatherThreads, 0},
+             stream, args);
     });
   });
 }

@@ -21,7 +21,8 @@ SPP_HOST_DEVICE constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_d
 
 inline void check(cudaError_t error, const std::string& what) {
   if (error == cudaSuccess) return;
-  throw std::runtime_error("spp_ops: " + what + ": " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) + ")");
+  throw std::runtime_error("spp_ops: " + what + ": " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) +
+                           ")");
 }
 
 inline int device_attribute(cudaDeviceAttr attribute) {
@@ -52,7 +53,8 @@ void launch(const char* name, void (*kernel)(Args), const LaunchShape& shape, St
   config.stream = stream;
   const auto what = [&] {
     return std::string(name) + " (grid " + std::to_string(config.gridDim.x) + " x " + std::to_string(config.gridDim.y) +
-           ", block " + std::to_string(shape.block) + ", shared memory " + std::to_string(shape.shared_bytes) + " bytes)";
+           ", block " + std::to_string(shape.block) + ", shared memory " + std::to_string(shape.shared_bytes) +
+           " bytes)";
   };
   if (shape.shared_bytes > kPlainSharedBytes) {
     check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,

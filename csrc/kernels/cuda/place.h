@@ -37,9 +37,10 @@ __global__ void __launch_bounds__(kPlaceThreads) place_rows(const __grid_constan
       const Level& level = forward.pyramid.levels[l];
       const int32_t index = number - args.layout.first[l];
       if (args.layout.first[l] < 0 || index < 0 || index >= level.rows + level.columns) continue;
-      args.ranges[i] = index < level.rows
-                           ? bin_range(place.window.y, place.window.height, level.rows, index, map.height)
-                           : bin_range(place.window.x, place.window.width, level.columns, index - level.rows, map.width);
+      args.ranges[i] =
+          index < level.rows
+              ? bin_range(place.window.y, place.window.height, level.rows, index, map.height)
+              : bin_range(place.window.x, place.window.width, level.columns, index - level.rows, map.width);
     }
   }
 }

@@ -1,7 +1,7 @@
 // Third step of forward: pools the windows. One warp takes one window and one chunk of channels.
 //
-// Eight lanes together read 256 bytes of channels of one cell, and the four groups of eight lanes work on four bins of a
-// level at a time, so that all reading is in whole lines. Bins are collected in shared memory, [bin, channel]; levels
+// Eight lanes together read 256 bytes of channels of one cell, and the four groups of eight lanes work on four bins of
+// a level at a time, so that all reading is in whole lines. Bins are collected in shared memory, [bin, channel]; levels
 // that follow from a finer one are merged there. The way out turns them: lanes then stand for consecutive bins of one
 // channel, as the output has them.
 #pragma once
@@ -13,9 +13,9 @@
 
 namespace spp::cuda {
 
-constexpr int kLanes = 8;                          // of a group
-constexpr int kGroups = kWarpSize / kLanes;        // bins worked on at a time
-constexpr int kLaneVectors = 2;                    // of 16 bytes, that a lane takes of a cell
+constexpr int kLanes = 8;                    // of a group
+constexpr int kGroups = kWarpSize / kLanes;  // bins worked on at a time
+constexpr int kLaneVectors = 2;              // of 16 bytes, that a lane takes of a cell
 constexpr int kChunkVectors = kLanes * kLaneVectors;
 // From bin to bin in shared memory. One vector more than a chunk keeps both ways free of bank conflicts, and says where
 // the bin lies while it is being read.
@@ -79,6 +79,7 @@ class WindowPool {
   using Bin = Vector<E>;
   static constexpr bool kIndices = !std::is_same_v<Index, NoIndex>;
   static constexpr int kChunk = kChunkVectors * Bin::kChannels;
+  static_assert(std::has_unique_object_representations_v<Bin>, "a BinPlace travels in a Bin");
 
  public:
   __device__ WindowPool(const PoolArgs& args, Shared<Bin> buffer, int64_t row, int64_t chunk)
@@ -129,8 +130,8 @@ class WindowPool {
   __device__ int32_t group() const { return lane_ / kLanes; }   // which of the bins worked on
   __device__ int32_t column() const { return lane_ % kLanes; }  // which vector of the chunk, and every eighth after it
 
-  // Bins [first, first + count) of level l, from the map, into the buffer from `place` on. Returns whether one of them has
-  // no cells.
+  // Bins [first, first + count) of level l, from the map, into the buffer from `place` on. Returns whether one of them
+  // has no cells.
   __device__ bool read_bins(int32_t source, int32_t l, int32_t first, int32_t count, int32_t place) {
     const int32_t m = source / args_.images;
     const PoolMap& map = args_.maps[m];
@@ -146,7 +147,8 @@ class WindowPool {
     return any_empty;
   }
 
-  __device__ bool locate_bins(const PoolMap& map, int32_t image, int32_t l, int32_t first, int32_t count, int32_t place) {
+  __device__ bool locate_bins(const PoolMap& map, int32_t image, int32_t l, int32_t first, int32_t count,
+                              int32_t place) {
     const Level& level = args_.pyramid.levels[l];
     const Range* row_ranges = args_.ranges + row_ * args_.layout.per_row + args_.layout.first[l];
     const char* tables = static_cast<const char*>(map.tables) + image * map.image_bytes +
@@ -160,7 +162,8 @@ class WindowPool {
       BinPlace bin = {nullptr, rows.size(), columns.size()};
       empty |= bin.empty();
       if (!bin.empty()) {
-        bin.cell = tables + bin.table(args_.doublings) * map.table_bytes + cell_offset(rows.begin * map.width + columns.begin);
+        bin.cell =
+            tables + bin.table(args_.doublings) * map.table_bytes + cell_offset(rows.begin * map.width + columns.begin);
       }
       buffer_[(place + i) * kPitch + kChunkVectors] = bits_as<Bin>(bin);
     }
@@ -243,7 +246,8 @@ class WindowPool {
       const int32_t i = first + group();
       const bool empty = i < count && Bin(buffer_[i * kPitch]).is_empty();
       __syncwarp();
-      for (int32_t v = column(); empty && v < kChunkVectors; v += kLanes) buffer_[i * kPitch + v] = Bin::filled(E::zero());
+      for (int32_t v = column(); empty && v < kChunkVectors; v += kLanes)
+        buffer_[i * kPitch + v] = Bin::filled(E::zero());
     }
     __syncwarp();
   }
@@ -279,8 +283,8 @@ class WindowPool {
 
   // The first `channels` of a vector, of kBins bins.
   template <int kBins>
-  __device__ __forceinline__ void write_run(T* output, Index* indices, int32_t level_bins, int32_t place, int32_t vector,
-                                            int32_t bin, int32_t channels) {
+  __device__ __forceinline__ void write_run(T* output, Index* indices, int32_t level_bins, int32_t place,
+                                            int32_t vector, int32_t bin, int32_t channels) {
     Bin bins[kBins];
     Run<T, Bin::kChannels> values[kBins];
 #pragma unroll
@@ -336,7 +340,8 @@ class WindowPool {
 };
 
 template <typename T, typename Index>
-__global__ void __launch_bounds__(kPoolWarps* kWarpSize, kPoolBlocks) pool_windows(const __grid_constant__ PoolArgs args) {
+__global__ void __launch_bounds__(kPoolWarps* kWarpSize, kPoolBlocks)
+    pool_windows(const __grid_constant__ PoolArgs args) {
   using Bin = Vector<Entries<T, Index>>;
   SharedArena arena;
   const int32_t warp = threadIdx.x / kWarpSize;
@@ -344,7 +349,8 @@ __global__ void __launch_bounds__(kPoolWarps* kWarpSize, kPoolBlocks) pool_windo
   const Shared<Bin> buffer = arena.take<Bin>(kPoolWarps * buffer_vectors).part(warp * buffer_vectors, buffer_vectors);
   const int64_t chunks = ceil_div(args.vectors, kChunkVectors);
   for (int64_t chunk = blockIdx.y; chunk < chunks; chunk += gridDim.y) {
-    for (int64_t row = int64_t{blockIdx.x} * kPoolWarps + warp; row < args.rows; row += int64_t{gridDim.x} * kPoolWarps) {
+    for (int64_t row = int64_t{blockIdx.x} * kPoolWarps + warp; row < args.rows;
+         row += int64_t{gridDim.x} * kPoolWarps) {
       WindowPool<T, Index>(args, buffer, row, chunk).run();
     }
   }

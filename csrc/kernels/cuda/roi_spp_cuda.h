@@ -1,5 +1,5 @@
-// The CUDA back end's entry points. They enqueue work on `stream` and return: no synchronisation, no allocation, no read
-// of device data, so every call may be captured in a CUDA graph. Pointers in the arguments are device pointers.
+// The CUDA back end's entry points. They enqueue work on `stream` and return: no synchronisation, no allocation, no
+// read of device data, so every call may be captured in a CUDA graph. Pointers in the arguments are device pointers.
 //
 // Scratch memory comes from the caller: as many bytes as the *_workspace_bytes function says (0: null will do), aligned
 // to kWorkspaceAlignment, and free for reuse once the stream has passed the call. The functions work on the current

@@ -1,8 +1,8 @@
 // Several numbers that go to memory, or come from it, by one instruction.
 #pragma once
 
-#include "../pyramid.h"
 #include "../pool_max.h"
+#include "../pyramid.h"
 #include "launch.h"
 
 namespace spp::cuda {

@@ -11,8 +11,8 @@
 namespace spp::cuda {
 
 constexpr int kScatterThreads = 512;
-constexpr int kListRows = 1024;  // rows looked through at a time
-constexpr int kBatch = 4;        // gradients a thread has under way: what hides the latency of memory
+constexpr int kScatterBlocks = 2;  // on a multiprocessor: 64 registers a thread
+constexpr int kListRows = 1024;    // rows looked through at a time
 
 struct ScatterMap {
   void* gradient;
@@ -40,12 +40,15 @@ struct ScatterArgs {
 
 template <typename Sums>
 size_t scatter_shared_bytes(int64_t channels, int64_t cells) {
-  return Sums::shared_bytes(channels, channels * cells) + shared_bytes_of<int32_t>(kListRows) + shared_bytes_of<int32_t>(1);
+  return Sums::shared_bytes(channels, channels * cells) + shared_bytes_of<int32_t>(kListRows) +
+         shared_bytes_of<int32_t>(1);
 }
 
 template <typename T, typename Index, typename Sums>
 class ScatterBlock {
   using W = typename Wide<T>::type;
+  static constexpr int kBatch =
+      sizeof(T) == 8 ? 2 : 4;  // gradients a thread has under way, to hide the latency of memory
 
  public:
   __device__ ScatterBlock(const ScatterArgs& args, int64_t block) : args_(args), thread_(threadIdx.x) {
@@ -53,7 +56,7 @@ class ScatterBlock {
     for (; block >= args.maps[m].blocks; ++m) block -= args.maps[m].blocks;
     map_ = &args.maps[m];
     const int64_t groups = ceil_div(args.channels, args.block_channels);
-    first_cell_ = block % map_->bands * args.band_cells;
+    first_cell_ = static_cast<uint32_t>(block % map_->bands * args.band_cells);
     block /= map_->bands;
     first_channel_ = block % groups * args.block_channels;
     image_ = block / groups;
@@ -66,16 +69,23 @@ class ScatterBlock {
     SharedArena arena;
     list_ = arena.take<int32_t>(kListRows);
     listed_ = arena.take<int32_t>(1);
-    Sums sums(arena, channels_, channels_ * cells_);
+    Sums sums(arena, channels_, channels_ * cells_, args_.rows * args_.pyramid.bins);
     sums.clear(thread_, kScatterThreads);
-    if constexpr (Sums::kScaled) {
-      for_each_gradient([&](int32_t channel, int32_t, W value) { sums.note(channel, value); });
-      sums.set_additions(args_.rows * args_.pyramid.bins);
+#pragma unroll 1
+    for (int pass = 0; pass < Sums::kPasses; ++pass) {
+      for_each_gradient([&](int32_t channel, int32_t cell, W value) {
+        if (pass + 1 < Sums::kPasses) {
+          sums.note(channel, value);
+        } else {
+          sums.add(channel, channel * cells_ + cell, value);
+        }
+      });
     }
-    for_each_gradient([&](int32_t channel, int32_t cell, W value) { sums.add(channel, channel * cells_ + cell, value); });
     for (int32_t c = 0; c < channels_; ++c) {
-      T* gradient = static_cast<T*>(map_->gradient) + (image_ * args_.channels + first_channel_ + c) * map_->cells + first_cell_;
-      for (int32_t i = thread_; i < cells_; i += kScatterThreads) gradient[i] = from_float<T>(sums.sum(c, c * cells_ + i));
+      T* gradient =
+          static_cast<T*>(map_->gradient) + (image_ * args_.channels + first_channel_ + c) * map_->cells + first_cell_;
+      for (int32_t i = thread_; i < cells_; i += kScatterThreads)
+        gradient[i] = from_float<T>(sums.sum(c, c * cells_ + i));
     }
     __syncthreads();  // the next block's sums start in the same memory
   }
@@ -126,10 +136,12 @@ class ScatterBlock {
       int32_t l = 0;
       while (l + 1 < args_.pyramid.count && args_.pyramid.levels[l + 1].first_bin <= bin) ++l;
       const Level& level = args_.pyramid.levels[l];
-      const int64_t column = args_.channels * level.first_bin + (first_channel_ + channel) * level.bins() + bin - level.first_bin;
+      const int64_t column =
+          args_.channels * level.first_bin + (first_channel_ + channel) * level.bins() + bin - level.first_bin;
       const int64_t row_size = args_.channels * args_.pyramid.bins;
       const Index* indices = static_cast<const Index*>(args_.indices) + first * row_size + column;
-      const T* gradients = static_cast<const T*>(args_.grad_output) + first * args_.grad_row_stride + column * args_.grad_column_stride;
+      const T* gradients =
+          static_cast<const T*>(args_.grad_output) + first * args_.grad_row_stride + column * args_.grad_column_stride;
       for (int32_t i = walker; i < rows; i += kBatch * walkers) {
         Index cells[kBatch];
         T values[kBatch];
@@ -144,9 +156,9 @@ class ScatterBlock {
         }
 #pragma unroll
         for (int b = 0; b < kBatch; ++b) {
-          const int64_t cell = cells[b] - first_cell_;
-          if (cells[b] == static_cast<Index>(kNoCell) || cell < 0 || cell >= cells_) continue;
-          visit(channel, static_cast<int32_t>(cell), to_float(values[b]));
+          // kNoCell, and whatever lies before the band, becomes larger than any cell of it.
+          const uint32_t cell = static_cast<uint32_t>(cells[b]) - first_cell_;
+          if (cell < static_cast<uint32_t>(cells_)) visit(channel, static_cast<int32_t>(cell), to_float(values[b]));
         }
       }
     }
@@ -159,14 +171,15 @@ class ScatterBlock {
   Shared<int32_t> listed_;
   int64_t image_;
   int64_t first_channel_;
-  int64_t first_cell_;
+  uint32_t first_cell_;
   int32_t source_;
   int32_t channels_;
   int32_t cells_;
 };
 
 template <typename T, typename Index, typename Sums>
-__global__ void __launch_bounds__(kScatterThreads) scatter_gradients(const __grid_constant__ ScatterArgs args) {
+__global__ void __launch_bounds__(kScatterThreads, kScatterBlocks)
+    scatter_gradients(const __grid_constant__ ScatterArgs args) {
   for (int64_t block = blockIdx.x; block < args.blocks; block += gridDim.x) {
     ScatterBlock<T, Index, Sums>(args, block).run();
   }

@@ -12,16 +12,18 @@ namespace spp::cuda {
 template <typename W>  // float or double
 class PlainSums {
  public:
-  static constexpr bool kScaled = false;
+  static constexpr int kPasses = 1;  // over the gradients
 
   static constexpr size_t shared_bytes(int64_t, int64_t cells) { return shared_bytes_of<W>(cells); }
 
-  __device__ PlainSums(SharedArena& arena, int32_t, int32_t cells)
+  __device__ PlainSums(SharedArena& arena, int32_t, int32_t cells, int64_t)
       : sums_(arena.take<W>(cells)), cells_(cells) {}
 
   __device__ void clear(int32_t thread, int32_t threads) {
     for (int32_t i = thread; i < cells_; i += threads) sums_[i] = W(0);
   }
+
+  __device__ void note(int32_t, W) {}
 
   __device__ void add(int32_t, int32_t cell, W value) { sums_.atomic_add(cell, value); }
 
@@ -64,9 +66,7 @@ __device__ inline int32_t exponent_field(W value) {
 template <typename W>
 __device__ inline W scaled(W value, int32_t power) {
   using F = FloatBits<W>;
-  const auto factor = [](int32_t p) {
-    return bits_as<W>(static_cast<typename F::Bits>(p + F::kBias) << F::kMantissa);
-  };
+  const auto factor = [](int32_t p) { return bits_as<W>(static_cast<typename F::Bits>(p + F::kBias) << F::kMantissa); };
   const int32_t half = power / 2;
   return value * factor(half) * factor(power - half);
 }
@@ -85,36 +85,31 @@ class ExactSums {
   static constexpr uint32_t kNaN = 4;
 
  public:
-  static constexpr bool kScaled = true;
+  static constexpr int kPasses = 2;
 
   static constexpr size_t shared_bytes(int64_t channels, int64_t cells) {
-    return F::kLimbs * shared_bytes_of<uint32_t>(cells) + shared_bytes_of<uint32_t>(ceil_div(cells, kFlagsPerWord)) +
+    return shared_bytes_of<uint32_t>(F::kLimbs * cells) + shared_bytes_of<uint32_t>(ceil_div(cells, kFlagsPerWord)) +
            shared_bytes_of<int32_t>(channels);
   }
 
-  __device__ ExactSums(SharedArena& arena, int32_t channels, int32_t cells) : channels_(channels), cells_(cells) {
-    for (int limb = 0; limb < F::kLimbs; ++limb) limbs_[limb] = arena.take<uint32_t>(cells);
+  // `additions`: how many there may be to one cell.
+  __device__ ExactSums(SharedArena& arena, int32_t channels, int32_t cells, int64_t additions)
+      : channels_(channels), cells_(cells), headroom_(65 - __clzll(additions)) {
+    limbs_ = arena.take<uint32_t>(F::kLimbs * cells);
     flags_ = arena.take<uint32_t>(static_cast<int32_t>(ceil_div(cells, kFlagsPerWord)));
     exponents_ = arena.take<int32_t>(channels);
   }
 
   __device__ void clear(int32_t thread, int32_t threads) {
-    for (int32_t i = thread; i < cells_; i += threads) {
-      for (int limb = 0; limb < F::kLimbs; ++limb) limbs_[limb][i] = 0;
-      if (i % kFlagsPerWord == 0) flags_[i / kFlagsPerWord] = 0;
-    }
+    for (int32_t i = thread; i < F::kLimbs * cells_; i += threads) limbs_[i] = 0;
+    for (int32_t i = thread; i * kFlagsPerWord < cells_; i += threads) flags_[i] = 0;
     for (int32_t c = thread; c < channels_; c += threads) exponents_[c] = 0;
   }
 
-  // Before the first addition every gradient is shown here.
+  // In the first pass every gradient is shown here.
   __device__ void note(int32_t channel, W value) {
     const int32_t exponent = exponent_field(value);
     if (exponent < F::kExponents && exponent > 0) exponents_.atomic_max(channel, exponent);
-  }
-
-  // Gradients are integers times 2^-power afterwards.
-  __device__ void set_additions(int64_t additions) {
-    headroom_ = 65 - __clzll(additions);  // their number has at most so many bits; one more for the sign
   }
 
   __device__ void add(int32_t channel, int32_t cell, W value) {
@@ -129,9 +124,9 @@ class ExactSums {
     W unit = F::kLimbs == 3 ? kLimb * kLimb : kLimb;
 #pragma unroll
     for (int limb = F::kLimbs - 1; limb > 0; --limb) {
-      limbs[limb] = static_cast<uint32_t>(rest / unit);  // unit is a power of two: exact
+      limbs[limb] = static_cast<uint32_t>(rest * (W(1) / unit));  // powers of two: exact
       rest -= static_cast<W>(limbs[limb]) * unit;
-      unit /= kLimb;
+      unit *= W(1) / kLimb;
     }
     limbs[0] = static_cast<uint32_t>(rest);
     if (value < W(0)) negate(limbs);
@@ -141,7 +136,7 @@ class ExactSums {
       const uint32_t addend = limbs[limb] + carry;
       carry = addend < carry;  // only where all bits were set: then there is nothing to add here
       if (addend == 0) continue;
-      const uint32_t old = limbs_[limb].atomic_add(cell, addend);
+      const uint32_t old = limbs_.atomic_add(limb * cells_ + cell, addend);
       carry += old + addend < old;
     }
   }
@@ -154,7 +149,7 @@ class ExactSums {
     if (flags & kNegative) return -infinity;
     uint32_t limbs[F::kLimbs];
 #pragma unroll
-    for (int limb = 0; limb < F::kLimbs; ++limb) limbs[limb] = limbs_[limb][cell];
+    for (int limb = 0; limb < F::kLimbs; ++limb) limbs[limb] = limbs_[limb * cells_ + cell];
     const bool negative = limbs[F::kLimbs - 1] >> 31;
     if (negative) negate(limbs);
     double magnitude = 0;
@@ -165,7 +160,7 @@ class ExactSums {
   }
 
  private:
-  // The largest gradient is below 2^(exponent - kBias + 1).
+  // Gradients become integers times 2^-power. The largest one is below 2^(exponent - kBias + 1).
   __device__ int32_t power(int32_t channel) const {
     return 32 * F::kLimbs - headroom_ - (exponents_[channel] - F::kBias + 1);
   }
@@ -179,12 +174,12 @@ class ExactSums {
     }
   }
 
-  Shared<uint32_t> limbs_[F::kLimbs];
+  Shared<uint32_t> limbs_;
   Shared<uint32_t> flags_;
   Shared<int32_t> exponents_;
   int32_t channels_;
   int32_t cells_;
-  int32_t headroom_ = 0;
+  int32_t headroom_;  // bits that the number of additions takes, and one for the sign
 };
 
 }  // namespace spp::cuda

@@ -1,9 +1,9 @@
 // Second step of forward: tables of maxima over squares of cells.
 //
-// Table s of a map holds at (y, x) the largest entry of the 2^s x 2^s cells that begin there; table 0 is the map itself.
-// A bin is then the maximum of a few, overlapping squares instead of all its cells (two by two of them where its sides
-// are within a factor of two), whatever its size. All tables lie [table, image, cell, channel] with channels in whole
-// 16-byte vectors, so that pooling reads one layout, whatever the strides of the maps.
+// Table s of a map holds at (y, x) the largest entry of the 2^s x 2^s cells that begin there; table 0 is the map
+// itself. A bin is then the maximum of a few, overlapping squares instead of all its cells (two by two of them where
+// its sides are within a factor of two), whatever its size. All tables lie [table, image, cell, channel] with channels
+// in whole 16-byte vectors, so that pooling reads one layout, whatever the strides of the maps.
 #pragma once
 
 #include "entry.h"
