@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 from rich.console import Console
+from torch import nn
 
 from spp_ops.classification.augmentation import seed_of
 from spp_ops.classification.checkpoint import FILE_NAME, Checkpoint
@@ -21,7 +22,7 @@ from spp_ops.classification.scoring import ViewScorer
 from spp_ops.classification.training import Trainer
 from spp_ops.classification.views import make_views
 from spp_ops.datasets.labelled import LabelledImages
-from spp_ops.models import SPPNet, smallest_input
+from spp_ops.models import PAPER_NETWORKS, SPPNet, smallest_input
 
 _WEIGHTS = 4  # what a seed is for; data.py and training.py have the others
 
@@ -170,6 +171,12 @@ def _saved_run(
 def _network(network: NetworkConfig, training: TrainingConfig, job: Job, classes: int) -> SPPNet:
     torch.manual_seed(seed_of(training.seed, _WEIGHTS))
     net = network.build(classes, job.weights)
+    if job.weights is not None and network.arch not in PAPER_NETWORKS:
+        # A random layer on features of no known scale gives large wrong scores, which take long to unlearn.
+        scores = list(net.head.children())[-1]
+        assert isinstance(scores, nn.Linear)
+        nn.init.zeros_(scores.weight)
+        nn.init.zeros_(scores.bias)
     smallest = smallest_input(net.backbone)
     if min(training.sizes) < smallest:
         raise ValueError(f"sizes: expected at least {smallest} pixels for {network.arch}, got {min(training.sizes)}")

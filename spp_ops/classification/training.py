@@ -192,4 +192,4 @@ def parameter_groups(net: nn.Module, config: TrainingConfig) -> list[dict[str, A
 
 
 def _average(net: nn.Module, decay: float) -> AveragedModel:
-    return AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
+    return AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)

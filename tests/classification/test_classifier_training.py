@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
+import torchvision
 from rich.console import Console
 from small_networks import small_net
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -111,6 +113,13 @@ def test_a_frozen_backbone_keeps_its_weights_and_statistics(shapes: Path) -> Non
     trainer.train_epoch(TrainingImages(images(shapes)[0], config))
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.backbone.state_dict().items())
     assert not torch.equal(net.head.state_dict()["fc6.weight"], head)
+
+
+def test_a_new_head_on_trained_convolutions_starts_from_even_scores(shapes: Path, tmp_path: Path) -> None:
+    torch.save(torchvision.models.squeezenet1_0().state_dict(), tmp_path / "weights.pt")
+    config = TrainingConfig(epochs=1, batch_size=24, sizes=(40,), backbone_lr=0.0)
+    result = run(shapes, Job(tmp_path / "run", weights=str(tmp_path / "weights.pt")), config)
+    assert result.history[0]["train_loss"] == pytest.approx(math.log(2))  # of the only batch, before its step
 
 
 def test_the_backbone_may_learn_slower() -> None:
