@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
-
 import pytest
 import torch
 from agreement import assert_same
@@ -60,14 +57,6 @@ def test_gradient_flows_through_a_sequential() -> None:
 )
 def test_repr(module: nn.Module, text: str) -> None:
     assert repr(module) == text
-
-
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))])
-def test_copies_do_the_same(copied) -> None:  # type: ignore[no-untyped-def]
-    features = torch.randn(2, 3, 13, 10)
-    pool = RoISpatialPyramidPool((2, 1), Projection.cells())
-    assert_same(copied(pool)(features, ROIS), pool(features, ROIS))
-    assert not pool.state_dict()
 
 
 @pytest.mark.parametrize("levels", [(), (0,), (2, -1), ((1, 2, 3),), 2.5, "6"])
