@@ -25,6 +25,11 @@ class Placements(NamedTuple):
     windows: Tensor  # [R, 4] int64: x, y, width, height in cells, before bins are clipped to the map
 
 
+def widest_float(device: torch.device) -> torch.dtype:
+    """float64, which MPS does not have."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def place_boxes(
     rois: Tensor,
     sizes: Sequence[tuple[int, int]],
@@ -53,8 +58,8 @@ def place_boxes(
 
 def _nearest_map(boxes: Tensor, projections: Sequence[Projection], target_area: float) -> Tensor:
     """Index of the map at whose image scale a box has the area nearest to `target_area`; the first of equals."""
-    # MPS has no float64; there, two maps that are nearly equally near may be told apart differently.
-    boxes = boxes.to(torch.float32 if boxes.device.type == "mps" else torch.float64)
+    # Where that is float32, two maps that are nearly equally near may be told apart differently.
+    boxes = boxes.to(widest_float(boxes.device))
     width = (boxes[:, 2] - boxes[:, 0] + 1).clamp(min=0)
     height = (boxes[:, 3] - boxes[:, 1] + 1).clamp(min=0)
     nearest = torch.zeros(len(boxes), dtype=torch.int64, device=boxes.device)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spp_ops import _checks
+from spp_ops import _checks, _geometry, _other_devices
 from spp_ops._checks import Levels
 from spp_ops.projection import Projection, as_projections
 
@@ -60,12 +60,18 @@ def roi_spatial_pyramid_pool(
     pairs = _checks.level_pairs(levels)
     boxes = _checks.boxes(rois, maps[0])
     chosen = _checks.chosen_maps(map_index, boxes)
-    numbers = [number for rule in as_projections(projection, len(maps)) for number in rule.numbers()]
-    flat_levels = [number for pair in pairs for number in pair]
-    arguments = (maps, boxes, chosen, flat_levels, numbers, _checks.positive("target_area", target_area))
+    rules = as_projections(projection, len(maps))
+    area = _checks.positive("target_area", target_area)
     if out is not None:
         bins = sum(rows * columns for rows, columns in pairs)
         _checks.output(out, maps[0], boxes.size(0), maps[0].size(1) * bins)
+    if boxes.device.type not in _other_devices.WITH_KERNELS:
+        elsewhere = _other_devices.pool(maps, boxes, pairs, rules, map_index=chosen, target_area=area)
+        return elsewhere if out is None else out.copy_(elsewhere)
+    numbers = [number for rule in rules for number in rule.numbers()]
+    flat_levels = [number for pair in pairs for number in pair]
+    arguments = (maps, boxes, chosen, flat_levels, numbers, area)
+    if out is not None:
         _call(torch.ops.spp_ops.roi_spatial_pyramid_pool_out, *arguments, out)
         return out
     pooled: Tensor = _call(torch.ops.spp_ops.roi_spatial_pyramid_pool, *arguments)
@@ -87,7 +93,7 @@ def spatial_pyramid_pool(features: Tensor, levels: Levels = DEFAULT_LEVELS) -> T
     """
     features = _checks.one_map(features)
     images, _, height, width = features.shape
-    boxes = torch.zeros(images, 5, dtype=torch.float64, device=features.device)
+    boxes = torch.zeros(images, 5, dtype=_geometry.widest_float(features.device), device=features.device)
     boxes[:, 0] = torch.arange(images, device=features.device)
     boxes[:, 3] = width
     boxes[:, 4] = height

@@ -1,0 +1,124 @@
+"""A device without kernels gets the vectorised form: same results and derivatives, and one warning."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from agreement import assert_same, gradients, whole_numbers
+from hypothesis import given, settings
+from strategies import Case, cases
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
+
+import spp_ops
+from spp_ops import _other_devices, reference
+
+DEVICE = torch.device("lazy")  # known to torch by name, served by none of its builds
+
+
+class Elsewhere(Tensor):
+    """A tensor that is on `DEVICE`, by its own account; `inner` holds its values."""
+
+    inner: Tensor
+
+    @staticmethod
+    def __new__(cls, inner: Tensor) -> Elsewhere:
+        strides, offset = inner.stride(), inner.storage_offset()
+        made: Elsewhere = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+            cls, inner.shape, strides=strides, storage_offset=offset, dtype=inner.dtype, device=DEVICE
+        )
+        made.inner = inner
+        return made
+
+    @classmethod
+    def __torch_dispatch__(cls, operator: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise AssertionError(f"{operator} outside of PretendDevice")
+
+
+class PretendDevice(TorchDispatchMode):
+    """Runs PyTorch's operators on `DEVICE`, by way of the CPU, and none of this package's."""
+
+    def __torch_dispatch__(self, operator: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        values = (args, kwargs or {})
+        device = values[1].get("device")  # asked for; else that of the arguments
+        there = device == DEVICE if device else any(isinstance(each, Elsewhere) for each in tree_leaves(values))
+        assert not (there and operator.namespace == "spp_ops"), f"{operator} is not for this device"
+
+        def inner(value: Any) -> Any:
+            return value.inner if isinstance(value, Elsewhere) else torch.device("cpu") if value == DEVICE else value
+
+        args, kwargs = tree_map(inner, values)
+        result = operator(*args, **kwargs)
+        return tree_map_only(Tensor, Elsewhere, result) if there else result
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[None]:
+    _other_devices._warn.cache_clear()
+    with PretendDevice(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def moved(case: Case, maps: list[Tensor]) -> Case:
+    """The same call on `DEVICE`."""
+    index = None if case.map_index is None else Elsewhere(case.map_index)
+    return Case(maps, Elsewhere(case.rois), case.levels, case.projections, index, case.target_area)
+
+
+@settings(max_examples=30)
+@given(case=cases())
+def test_results_and_gradients(case: Case, elsewhere: None) -> None:
+    exact = case.leaves(torch.float64)
+    expected = case.call(reference.roi_spatial_pyramid_pool, exact)
+    maps = [Elsewhere(each.double()).requires_grad_() for each in case.maps]
+    pooled = moved(case, maps).call(spp_ops.roi_spatial_pyramid_pool)
+    assert pooled.device == DEVICE
+    assert_same(pooled.detach().inner, expected.detach())
+    weights = whole_numbers(expected)
+    actual = gradients(pooled, maps, Elsewhere(weights))
+    assert_same([each.inner for each in actual], gradients(expected, exact, weights))
+
+
+def test_whole_maps_and_out(elsewhere: None) -> None:
+    features = torch.randn(2, 3, 9, 11)
+    expected = reference.spatial_pyramid_pool(features, (3, 1))
+    assert_same(spp_ops.spatial_pyramid_pool(Elsewhere(features), (3, 1)).inner, expected)
+    rois = torch.tensor([[0.0, 0, 0, 5, 5], [1, 2, 1, 20, 3]])
+    out = Elsewhere(torch.zeros(2, 30))
+    assert spp_ops.roi_spatial_pyramid_pool(Elsewhere(features), Elsewhere(rois), (3, 1), out=out) is out
+    assert_same(out.inner, reference.roi_spatial_pyramid_pool(features, rois, (3, 1)))
+
+
+def test_a_bad_row_is_nan_and_named_on_demand(elsewhere: None) -> None:
+    features = Elsewhere(torch.randn(2, 3, 9, 11)).requires_grad_()
+    rois = Elsewhere(torch.tensor([[0.0, 0, 0, 5, 5], [2, 0, 0, 5, 5], [0, 0, float("nan"), 5, 5]]))
+    pooled = spp_ops.roi_spatial_pyramid_pool(features, rois, (2, 1))
+    assert pooled.detach().inner.isnan().any(dim=1).tolist() == [False, True, True]
+    (gradient,) = torch.autograd.grad(pooled.sum(), features)
+    assert gradient.inner.isfinite().all()
+    with pytest.raises(ValueError, match=r"rois: row 1 is \(2, 0, 0, 5, 5\), expected a whole image index from 0 to 1"):
+        spp_ops.check_rois(features, rois)
+
+
+def test_one_warning(elsewhere: None) -> None:
+    features, rois = Elsewhere(torch.randn(1, 3, 9, 11)), Elsewhere(torch.zeros(1, 5))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            spp_ops.roi_spatial_pyramid_pool(features, rois)
+    (warning,) = caught
+    assert str(warning.message).startswith("spp_ops: this build has no kernels for lazy")
+    assert warning.filename == __file__
+
+
+def test_devices_with_kernels_are_not_asked() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        spp_ops.roi_spatial_pyramid_pool(torch.randn(1, 3, 9, 11), torch.zeros(1, 5))
+    assert ("cuda" in _other_devices.WITH_KERNELS) == bool(spp_ops.build_info()["cuda"])
