@@ -27,11 +27,14 @@ RESULTS = Path(__file__).parents[1] / "results" / "classification" / "scratch.js
 @click.option("--epochs", type=click.IntRange(1), default=4, show_default=True)
 @click.option("--size", type=click.IntRange(64), default=224, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
+@click.option(
+    "--lr", type=float, default=0.001, show_default=True, help="The paper's 0.01 diverges at such small batches."
+)
 @device_option
-def main(epochs: int, size: int, batch_size: int, device: torch.device) -> None:
+def main(epochs: int, size: int, batch_size: int, lr: float, device: torch.device) -> None:
     """Train, print and write the results."""
     network = NetworkConfig("zf5")
-    training = TrainingConfig(epochs=epochs, batch_size=batch_size, sizes=(size,))
+    training = TrainingConfig(epochs=epochs, batch_size=batch_size, sizes=(size,), lr=lr)
     begun, worked = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         job = Job(Path(folder))
