@@ -17,6 +17,7 @@ CPU_LEVELS = ("baseline", "avx2", "avx512")  # slowest first
 hypothesis.settings.register_profile(
     "spp_ops",
     deadline=None,
+    derandomize="CI" in os.environ,  # the same examples for the same tests: a red run is a red change
     max_examples=int(os.environ.get("SPP_OPS_EXAMPLES", "60")),
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )

@@ -77,7 +77,7 @@ def test_per_sample_gradients() -> None:
             torch.testing.assert_close(batched[name][i], gradient)
 
 
-# Worker processes -----------------------------------------------------------------------------------------------------
+# Worker processes
 
 
 class PooledMaps(Dataset[Tensor]):
@@ -106,7 +106,7 @@ def test_data_loader_workers(method: str, threads: int) -> None:
     assert_same(torch.cat(list(loader)), expected)
 
 
-# Tensors of other kinds -----------------------------------------------------------------------------------------------
+# Tensors of other kinds
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
