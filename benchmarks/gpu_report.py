@@ -13,7 +13,7 @@ def markdown(record: dict[str, Any]) -> str:
     lines = [
         f"# GPU check: {'passed' if record['passed'] else 'FAILED'}",
         "",
-        f"{machine['device']}; torch {machine['torch']}, spp_ops {machine['spp_ops']}; {record['date']}",
+        f"{machine['device']}; torch {machine['torch']}, spp_ops {machine['version']}; {record['date']}",
         "",
         "## Steps",
         "",

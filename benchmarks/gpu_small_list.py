@@ -1,6 +1,6 @@
 """A few small calls of every kernel, held against the reference: what compute-sanitizer can watch in minutes.
 
-``python benchmarks/gpu_small_list.py [DEVICE]`` runs it, on "cuda" by default; the exit code says whether all results
+``python benchmarks/gpu_small_list.py [DEVICE]`` runs it, on "cuda" by default; the exit code is 0 only if all results
 were right.
 """
 
@@ -74,18 +74,12 @@ def check_bad_rows(maps: list[Tensor], rois: Tensor, levels: list[tuple[int, int
     assert not pooled[3:].isnan().any()
 
 
-def main(device: str = "cuda") -> int:
-    """Run all cases; 1 where one is wrong."""
-    wrong = 0
+def main(device: str = "cuda") -> None:
+    """Run all cases."""
     for dtype, levels in itertools.product(DTYPES, LEVELS):
-        try:
-            run(dtype, levels, device)
-            sys.stdout.write(f"right: {dtype} {levels}\n")
-        except AssertionError as error:
-            wrong += 1
-            sys.stdout.write(f"wrong: {dtype} {levels}: {error}\n")
-    return int(wrong > 0)
+        run(dtype, levels, device)
+        sys.stdout.write(f"right: {dtype} {levels}\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    main(*sys.argv[1:2])

@@ -16,7 +16,7 @@ from spp_ops.onnx._windows import place_boxes
 from spp_ops.projection import PROJECTION_NUMBERS, Projection
 
 
-def pool(  # noqa: PLR0917  the operator's schema
+def pool(
     features: Sequence[Value],
     rois: Value,
     map_index: Value | None,
