@@ -94,7 +94,8 @@ class ExactSums {
 
   // `additions`: how many there may be to one cell.
   __device__ ExactSums(SharedArena& arena, int32_t channels, int32_t cells, int64_t additions)
-      : channels_(channels), cells_(cells), headroom_(65 - __clzll(additions)) {
+      : channels_(channels), cells_(cells) {
+    headroom_ = 65 - __clzll(additions);
     limbs_ = arena.take<uint32_t>(F::kLimbs * cells);
     flags_ = arena.take<uint32_t>(static_cast<int32_t>(ceil_div(cells, kFlagsPerWord)));
     exponents_ = arena.take<int32_t>(channels);
