@@ -20,7 +20,7 @@ from spp_ops.files import atomic_write
 
 # The records the page is made of: file, and the arguments of `spp-ops benchmark` that make it.
 SOURCES = {
-    "op.json": "op",
+    "op.json": "op --cases MAIN,SMALL,WHOLE --peers torchvision,openvino,adaptive-channels-last --repeats 5",
     "fresh.json": "op --cases MAIN,BATCH --peers torchvision --passes forward --return-memory --no-peaks",
     "dtypes.json": "op --cases MAIN --peers torchvision --dtypes all --no-peaks",
     "scaling.json": "scaling",
