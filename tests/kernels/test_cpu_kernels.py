@@ -1,0 +1,65 @@
+"""The two ways of reading bins, cell by cell and from range-maximum tables, give the same on every processor level."""
+
+from __future__ import annotations
+
+import cpu_kernels_build
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import spp_ops
+
+KERNELS = cpu_kernels_build.load()
+LEVELS = (6, (4, 3), 2, 1)
+FLAT_LEVELS = [6, 6, 4, 3, 2, 2, 1, 1]
+RULE = spp_ops.Projection.rounded(1 / 16)
+
+
+def boxes(count: int, images: int, generator: np.random.Generator) -> NDArray[np.float32]:
+    """Small and large ones, some of them partly or wholly outside a map of 24 x 31 cells."""
+    corners = generator.uniform(-150, 650, (count, 4))
+    index = generator.integers(0, images, (count, 1))
+    return np.concatenate([index, np.sort(corners.reshape(count, 2, 2), 1).reshape(count, 4)], 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("level", ["baseline", "avx2", "avx512"])
+@pytest.mark.parametrize("reading", ["cells", "tables", "auto"])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_ways_of_reading_agree(level: str, reading: str, threads: int, channels_last: bool) -> None:
+    generator = np.random.default_rng(0)
+    features = np.maximum(generator.standard_normal((2, 21, 24, 31)), 0).astype(np.float32)  # zeros tie
+    features[0, 3, 5, 7] = np.nan
+    rois = boxes(60, 2, generator)
+    given = features.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2) if channels_last else features
+    try:
+        output, indices = KERNELS.forward(
+            given, rois, FLAT_LEVELS, RULE.numbers(), level=level, reading=reading, threads=threads
+        )
+    except ValueError as error:
+        pytest.skip(str(error))
+    expected = spp_ops.reference.roi_spatial_pyramid_pool(
+        torch.from_numpy(features), torch.from_numpy(rois), LEVELS, RULE
+    )
+    torch.testing.assert_close(torch.from_numpy(output), expected, rtol=0, atol=0, equal_nan=True)
+
+    images = features[rois[:, 0].astype(int)].reshape(60, 21, -1)
+    parts = np.split(
+        indices, np.cumsum([21 * r * c for r, c in zip(FLAT_LEVELS[::2], FLAT_LEVELS[1::2], strict=True)]), 1
+    )
+    for part, values in zip(parts, np.split(output, np.cumsum([21 * 36, 21 * 12, 21 * 4, 21]), 1), strict=True):
+        cells, wanted = part.reshape(60, 21, -1), values.reshape(60, 21, -1)
+        picked = np.where(cells < 0, 0, np.take_along_axis(images, np.maximum(cells, 0), 2))
+        np.testing.assert_array_equal(picked, wanted)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"reading": "maps"}, "reading: expected"), ({"threads": 0}, "threads: expected"), ({"level": "sse9"}, "level:")],
+)
+def test_bad_choices(change: dict[str, object], message: str) -> None:
+    options = {"level": "baseline", "reading": "auto", "threads": 1} | change
+    rois = np.zeros((1, 5), np.float32)
+    with pytest.raises(ValueError, match=message):
+        KERNELS.forward(np.ones((1, 1, 2, 2), np.float32), rois, [1, 1], RULE.numbers(), **options)
