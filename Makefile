@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 SOURCES := setup.py $(shell find csrc -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
 CXX_FILES := $(shell find csrc $(wildcard examples) -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
 
-.PHONY: demo test lint format build benchmark gpu-check abi-check clean
+.PHONY: demo test lint format build benchmark gpu-check clean
 
 demo: build  ## the main job on a photo (IMAGE=path for another one); pictures and figures land in out/
 	$(BIN)/python -m spp_ops demo $(if $(IMAGE),--image "$(IMAGE)") --out out
@@ -36,9 +36,6 @@ benchmark: build  ## the operator beside its peers, and its cost as the work gro
 
 gpu-check: build  ## all that waits for a GPU: tests, compute-sanitizer, benchmarks, a report under benchmarks/results/
 	$(BIN)/python benchmarks/gpu_check.py
-
-abi-check: build  ## one binary under torch 2.11 and under the newest torch: the same results
-	$(BIN)/python tests/abi_check.py
 
 clean:
 	rm -rf build out $(VENV) spp_ops/*.so *.egg-info
