@@ -1,0 +1,52 @@
+"""What a detector finds in one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Objects found in one picture, K of them.
+
+    Attributes:
+        boxes: float32 [K, 4] x1, y1, x2, y2 in 0-based pixels of the upright picture, last pixels included.
+        scores: float32 [K], the higher the surer; comparable within a class.
+        labels: int64 [K], the class of each, counted from 0.
+        classes: the classes' names.
+    """
+
+    boxes: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        count = len(self.scores)
+        if self.boxes.shape != (count, 4) or self.scores.shape != (count,) or self.labels.shape != (count,):
+            shapes = ", ".join(str(list(array.shape)) for array in (self.boxes, self.scores, self.labels))
+            raise ValueError(f"detections: expected boxes [K, 4], scores [K] and labels [K], got {shapes}")
+        if count and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.classes):
+            raise ValueError(f"labels: expected 0 to {len(self.classes) - 1}, got {sorted(set(self.labels.tolist()))}")
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def none(cls, classes: tuple[str, ...]) -> Detections:
+        """Nothing found."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), classes)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The class of each detection, by name."""
+        return tuple(self.classes[label] for label in self.labels.tolist())
+
+    def as_data(self) -> list[dict[str, Any]]:
+        """Plain data for JSON: one mapping a detection, in their order."""
+        rows = zip(self.class_names, self.scores.tolist(), self.boxes.tolist(), strict=True)
+        return [{"class": name, "score": score, "box": box} for name, score, box in rows]
