@@ -34,8 +34,8 @@ class RegionHead(nn.Module):
         hidden: widths of the layers of `trunk`.
         dropout: probability of a zero after each of them.
         score: what the scores are.
-        box_input: what boxes are corrected from: the pooled rows (paper, section 4.1) or the trunk's output (Fast R-CNN);
-            None: not at all.
+        box_input: what boxes are corrected from: the pooled rows (paper, section 4.1) or the trunk's output (Fast
+            R-CNN); None: not at all.
     """
 
     row_scale: Tensor

@@ -46,9 +46,10 @@ def draw_windows(
     Args:
         iou: [R], of `match_windows`.
         count: windows wanted. Where there are too few negatives, there are fewer windows.
-        positive_share: at most this share of them is positive (overlap of at least `positive_iou`).
+        positive_share: at most this share of them is positive.
         negative_range: overlaps [low, high) of negatives.
         generator: of the random numbers, on the CPU.
+        positive_iou: least overlap of a positive.
     """
     positives = _draw(iou >= positive_iou, round(count * positive_share), generator)
     low, high = negative_range
