@@ -1,0 +1,141 @@
+"""Everything that decides what a trained detector finds, besides its weights: one record that goes into its folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_args
+
+from spp_ops.detection.proposals import ProposalConfig
+from spp_ops.detection.proposals import as_data as proposals_as_data
+from spp_ops.detection.proposals import from_data as proposals_from_data
+from spp_ops.detection.region_net import BoxInput, RegionNet, ScoreKind
+from spp_ops.detection.regions import FIVE_SCALES, TARGET_AREA, RegionFeatures
+from spp_ops.models import backbone_names, create
+from spp_ops.models.backbones import copy_weights, read_state_dict
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """A detector that `build` can make again; the defaults are the paper's where it has them (section 4.1).
+
+    Attributes:
+        classes: names, in the order of the labels; the background is none of them.
+        arch: a name that `spp_ops.models.create` knows.
+        levels: the pyramid, n or (rows, columns) a level.
+        hidden: widths of the fully connected layers below the scores.
+        score: what the scores are; see `RegionHead`.
+        box_input: what boxes are corrected from; None: windows stay as they are.
+        scales: shorter sides in pixels of the resized images.
+        longest: no resized image gets a longer side than this.
+        target_area: a window is pooled from the map on which its area in pixels is nearest this.
+        inset: pixels of the resized image by which a window is shrunk on each side before projection.
+        proposals: which windows are looked at.
+        score_threshold: boxes below this score are dropped: a probability or a margin, as `score` says.
+        nms_iou: of two boxes of a class that overlap by more than this, the better one stays.
+        most: boxes kept a class and image.
+    """
+
+    classes: tuple[str, ...]
+    arch: str = "squeezenet1_0"
+    levels: tuple[int | tuple[int, int], ...] = (6, 3, 2, 1)
+    hidden: tuple[int, ...] = (4096, 4096)
+    score: ScoreKind = "softmax"
+    box_input: BoxInput | None = "trunk"
+    scales: tuple[int, ...] = FIVE_SCALES
+    longest: int = 4000
+    target_area: float = TARGET_AREA
+    inset: float = 6.5
+    proposals: ProposalConfig = field(default_factory=ProposalConfig)
+    score_threshold: float = 0.05
+    nms_iou: float = 0.3
+    most: int = 100
+
+    def __post_init__(self) -> None:
+        distinct = len(set(self.classes)) == len(self.classes) > 0
+        _expect(distinct, "classes", "one or more different names", self.classes)
+        _expect(self.score in get_args(ScoreKind), "score", " or ".join(get_args(ScoreKind)), self.score)
+        inputs = get_args(BoxInput)
+        _expect(self.box_input in (None, *inputs), "box_input", f"{', '.join(inputs)} or None", self.box_input)
+        _expect(len(self.scales) > 0 and min(self.scales) >= 1, "scales", "one or more sides in pixels", self.scales)
+        for name in ("longest", "most"):
+            _expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        _expect(self.target_area > 0, "target_area", "a positive number of pixels", self.target_area)
+        _expect(0 <= self.nms_iou <= 1, "nms_iou", "a number from 0 to 1", self.nms_iou)
+
+    def build(self, weights: str | os.PathLike[str] | None = None, dropout: float = 0.5) -> RegionNet:
+        """Make the network, what `weights` does not hold drawn from torch's random numbers.
+
+        Args:
+            weights: of the convolutions. For one of torchvision's networks as in `spp_ops.models.backbone`; for one of
+                ours a file with a state dict of the network, from which fully connected layers that fit are taken too.
+            dropout: probability of a zero after each hidden layer, in training.
+
+        Raises:
+            ValueError, FileNotFoundError: as `spp_ops.models.create`.
+        """
+        outside = self.arch in backbone_names()
+        net = create(self.arch, 1, self.levels, weights=weights if outside else None, hidden=())
+        region_net = RegionNet(
+            net, len(self.classes), self.hidden, dropout=dropout, score=self.score, box_input=self.box_input
+        )
+        if weights is not None and not outside:
+            _start_from(region_net, read_state_dict(Path(weights)), f"{weights} does not fit {self.arch}")
+        return region_net
+
+    def features(self, net: RegionNet) -> RegionFeatures:
+        """What pools the windows' rows for the network's head."""
+        return RegionFeatures(
+            net.backbone,
+            net.levels,
+            self.scales,
+            inset=self.inset,
+            target_area=self.target_area,
+            longest=self.longest,
+            normalization=net.normalization,
+        )
+
+
+def as_data(config: DetectorConfig) -> dict[str, Any]:
+    """Return the record as plain lists, strings and numbers, for JSON."""
+    plain = {name: _plain(value) for name, value in asdict(config).items() if name != "proposals"}
+    return {**plain, "proposals": proposals_as_data(config.proposals)}
+
+
+def from_data(data: Mapping[str, Any]) -> DetectorConfig:
+    """Invert `as_data`. Fields that are not there take their defaults.
+
+    Raises:
+        ValueError: a field is unknown or has no allowed value.
+        TypeError: a field's value is of another kind.
+    """
+    unknown = sorted(set(data) - {known.name for known in fields(DetectorConfig)})
+    if unknown:
+        raise ValueError(f"{unknown[0]}: a detector has no such field")
+    values = {name: _tuples(value) for name, value in data.items() if name != "proposals"}
+    proposals = proposals_from_data(data["proposals"]) if "proposals" in data else ProposalConfig()
+    return DetectorConfig(**values, proposals=proposals)
+
+
+def _start_from(net: RegionNet, state: dict[str, Any], complaint: str) -> None:
+    below = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
+    copy_weights(net.backbone, below, complaint)
+    for name, tensor in net.head.trunk.state_dict().items():
+        known = state.get(f"head.{name}")
+        if known is not None and known.shape == tensor.shape:
+            tensor.copy_(known)
+
+
+def _expect(holds: bool, name: str, expected: str, got: object) -> None:
+    if not holds:
+        raise ValueError(f"{name}: expected {expected}, got {got!r}")
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, tuple | list) else value
