@@ -18,7 +18,7 @@ from spp_ops.classification.transfer import LayerFeatures
 from spp_ops.cli._classification import Numbers, bad_images_option, data_argument, workers_option
 from spp_ops.cli._options import device_option, examples, output_option, seed_option
 from spp_ops.files import write_json
-from spp_ops.models import PAPER_NETWORKS
+from spp_ops.models import OWN_NETWORKS
 
 
 @click.command(
@@ -92,7 +92,7 @@ def command(
         net = Checkpoint.load(weights).classifier()
     else:
         net = NetworkConfig(arch, levels).build(1000, weights).eval()
-        if arch not in PAPER_NETWORKS and layer.startswith("fc"):
+        if arch not in OWN_NETWORKS and layer.startswith("fc"):
             raise ValueError(f"layer: expected one below the head, as {arch} comes without one, got {layer!r}")
     features = LayerFeatures(net.to(device), layer, view, size)  # type: ignore[arg-type]
 

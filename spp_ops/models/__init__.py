@@ -1,13 +1,15 @@
-"""The paper's networks, and SPP-net over any convolution stack."""
+"""The paper's networks, a small one, and SPP-net over any convolution stack."""
 
 from spp_ops.models.architectures import convnet5, overfeat5, overfeat7, zf5
 from spp_ops.models.backbones import backbone, backbone_names
-from spp_ops.models.create import PAPER_NETWORKS, create
+from spp_ops.models.create import OWN_NETWORKS, PAPER_NETWORKS, create
 from spp_ops.models.layers import WithinChannelLRN
 from spp_ops.models.shapes import map_shape, smallest_input
+from spp_ops.models.small import small5
 from spp_ops.models.spp_net import SPPNet
 
 __all__ = [
+    "OWN_NETWORKS",
     "PAPER_NETWORKS",
     "SPPNet",
     "WithinChannelLRN",
@@ -18,6 +20,7 @@ __all__ = [
     "map_shape",
     "overfeat5",
     "overfeat7",
+    "small5",
     "smallest_input",
     "zf5",
 ]

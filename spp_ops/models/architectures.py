@@ -32,7 +32,8 @@ class Stage:
     then: tuple[tuple[str, MakeLayer], ...] = ()
 
 
-def _max_pool(kernel: int, stride: int, ceil_mode: bool = False) -> tuple[str, MakeLayer]:
+def max_pool(kernel: int, stride: int, ceil_mode: bool = False) -> tuple[str, MakeLayer]:
+    """What a `Stage` may have in `then`: max pooling."""
     return "pool", lambda: nn.MaxPool2d(kernel, stride, ceil_mode=ceil_mode)
 
 
@@ -40,8 +41,8 @@ _LRN_WITHIN = ("norm", lambda: WithinChannelLRN(3, alpha=5e-5, beta=0.75))
 _LRN_ACROSS = ("norm", lambda: nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75))  # Krizhevsky et al., 2012
 
 ZF5 = (
-    Stage(96, 7, stride=2, padding=1, then=(_LRN_WITHIN, _max_pool(3, 2, ceil_mode=True))),  # 110 -> 55
-    Stage(256, 5, stride=2, padding=0, then=(_LRN_WITHIN, _max_pool(3, 2, ceil_mode=True))),  # 26 -> 13
+    Stage(96, 7, stride=2, padding=1, then=(_LRN_WITHIN, max_pool(3, 2, ceil_mode=True))),  # 110 -> 55
+    Stage(256, 5, stride=2, padding=0, then=(_LRN_WITHIN, max_pool(3, 2, ceil_mode=True))),  # 26 -> 13
     Stage(384, 3, padding=1),
     Stage(384, 3, padding=1),
     Stage(256, 3, padding=1),
@@ -49,15 +50,15 @@ ZF5 = (
 
 CONVNET5 = (
     Stage(96, 11, stride=4, padding=2, then=(_LRN_ACROSS,)),  # 55
-    Stage(256, 5, padding=2, then=(_LRN_ACROSS, _max_pool(3, 2))),  # 55 -> 27
-    Stage(384, 3, padding=1, then=(_max_pool(3, 2),)),  # 27 -> 13
+    Stage(256, 5, padding=2, then=(_LRN_ACROSS, max_pool(3, 2))),  # 55 -> 27
+    Stage(384, 3, padding=1, then=(max_pool(3, 2),)),  # 27 -> 13
     Stage(384, 3, padding=1),
     Stage(256, 3, padding=1),
 )
 
 _OVERFEAT_BELOW = (
-    Stage(96, 7, stride=2, padding=0, then=(_max_pool(3, 3), _LRN_ACROSS)),  # 109 -> 36
-    Stage(256, 5, padding=2, then=(_max_pool(2, 2),)),  # 36 -> 18
+    Stage(96, 7, stride=2, padding=0, then=(max_pool(3, 3), _LRN_ACROSS)),  # 109 -> 36
+    Stage(256, 5, padding=2, then=(max_pool(2, 2),)),  # 36 -> 18
 )
 OVERFEAT5 = _OVERFEAT_BELOW + (Stage(512, 3, padding=1),) * 3  # 18
 OVERFEAT7 = _OVERFEAT_BELOW + (Stage(512, 3, padding=1),) * 5  # 18

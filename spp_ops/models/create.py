@@ -9,9 +9,11 @@ from pathlib import Path
 from spp_ops._checks import Levels
 from spp_ops.models.architectures import convnet5, overfeat5, overfeat7, zf5
 from spp_ops.models.backbones import backbone, backbone_names, copy_weights, read_state_dict
+from spp_ops.models.small import small5
 from spp_ops.models.spp_net import SPPNet
 
 PAPER_NETWORKS = {"zf5": zf5, "convnet5": convnet5, "overfeat5": overfeat5, "overfeat7": overfeat7}
+OWN_NETWORKS = {**PAPER_NETWORKS, "small5": small5}
 
 
 def create(
@@ -23,13 +25,13 @@ def create(
     hidden: Sequence[int] = (4096, 4096),
     dropout: float = 0.5,
 ) -> SPPNet:
-    """One of the paper's networks, or an SPP head on the convolution stack of one of torchvision's.
+    """One of the paper's networks, a small one, or an SPP head on the convolution stack of one of torchvision's.
 
     Args:
-        arch: a name from `PAPER_NETWORKS` or `backbone_names()`.
+        arch: a name from `OWN_NETWORKS` or `backbone_names()`.
         num_classes: number of scores.
-        levels: the pyramid; None (the paper's networks only) for the network without one.
-        weights: for one of torchvision's networks as in `backbone`; for one of the paper's a file with the state dict
+        levels: the pyramid; None (our own networks only) for the network without one.
+        weights: for one of torchvision's networks as in `backbone`; for one of our own a file with the state dict
             of the whole network.
         hidden: widths of the fully connected layers below the scores.
         dropout: probability of a zero after each of them.
@@ -38,13 +40,13 @@ def create(
         ValueError: the name is unknown or the weights don't fit.
         FileNotFoundError: there is no such weights file.
     """
-    if arch in PAPER_NETWORKS:
-        net = PAPER_NETWORKS[arch](num_classes, levels, hidden=hidden, dropout=dropout)
+    if arch in OWN_NETWORKS:
+        net = OWN_NETWORKS[arch](num_classes, levels, hidden=hidden, dropout=dropout)
         if weights is not None:
             copy_weights(net, read_state_dict(Path(weights)), f"{weights} does not fit {arch}")
         return net
     if arch not in backbone_names():
-        raise ValueError(f"arch: expected one of {', '.join([*PAPER_NETWORKS, *backbone_names()])}, got {arch!r}")
+        raise ValueError(f"arch: expected one of {', '.join([*OWN_NETWORKS, *backbone_names()])}, got {arch!r}")
     if levels is None:
         raise ValueError(f"levels: expected a pyramid, as {arch} comes without one, got None")
     return SPPNet(backbone(arch, weights), levels, num_classes, hidden=hidden, dropout=dropout)
