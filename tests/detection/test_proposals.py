@@ -1,9 +1,13 @@
-"""Selective search: where the boxes lie, their order, their number."""
+"""Selective search and EdgeBoxes: where the boxes lie, their order, their number."""
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from spp_ops.detection import selective_search
+from spp_ops.detection.proposals import edge_boxes
+from spp_ops.detection.proposals.edges import edges
 
 pytest.importorskip("cv2")
 
@@ -26,15 +30,19 @@ def overlap(boxes: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     return inner / (areas + (box[2] - box[0] + 1) * (box[3] - box[1] + 1) - inner)
 
 
-def test_finds_the_shapes() -> None:
-    boxes = selective_search(shapes_picture(), side=160)
+@pytest.mark.parametrize(("find", "side", "least"), [(selective_search, 160, 0.85), (edge_boxes, 500, 0.8)])
+def test_finds_the_shapes(find: Callable[..., np.ndarray], side: int, least: float) -> None:
+    boxes = find(shapes_picture(), side=side)
     for shape in (30, 20, 89, 59), (100, 70, 149, 109), (10, 80, 29, 99):
-        assert overlap(boxes, shape).max() > 0.85
+        assert overlap(boxes, shape).max() > least
 
 
 @pytest.mark.parametrize(("width", "height", "side"), [(160, 120, 160), (160, 120, 50), (97, 61, 200), (61, 150, 100)])
-def test_boxes_are_whole_pixels_inside_the_image(width: int, height: int, side: int) -> None:
-    boxes = selective_search(shapes_picture(width, height), side=side)
+@pytest.mark.parametrize("find", [selective_search, edge_boxes])
+def test_boxes_are_whole_pixels_inside_the_image(
+    find: Callable[..., np.ndarray], width: int, height: int, side: int
+) -> None:
+    boxes = find(shapes_picture(width, height), side=side)
     assert boxes.dtype == np.float32
     assert boxes.ndim == 2
     assert boxes.shape[1] == 4
@@ -71,8 +79,31 @@ def test_quality_mode_finds_more() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1)])
 def test_tiny_images_do_not_crash(size: tuple[int, int]) -> None:
-    boxes = selective_search(np.zeros((*size, 3), np.uint8), side=60)
-    assert boxes.shape[1] == 4
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    for find in selective_search, edge_boxes:
+        boxes = find(image, side=60)
+        assert boxes.shape[1] == 4
+        assert (boxes[:, 2:] < size[::-1]).all()
+
+
+def test_best_edge_boxes_come_first_and_again() -> None:
+    every = edge_boxes(shapes_picture(), side=160, limit=None)
+    np.testing.assert_array_equal(edge_boxes(shapes_picture(), side=160, limit=9), every[:9])
+
+
+def test_edges_of_a_disc_point_outwards() -> None:
+    y, x = np.mgrid[:80, :80] - 40.0
+    disc = np.repeat(((np.hypot(x, y) < 25) * 200).astype(np.uint8)[:, :, None], 3, axis=2)
+    strength, angle = edges(disc)
+    on_edge = strength > 0.5
+    assert 100 < on_edge.sum() < 400  # a circle of 157 pixels, about one pixel wide
+    assert np.abs(np.hypot(x, y)[on_edge] - 25).max() < 1.5
+    turned = np.abs(angle - np.mod(np.arctan2(y, x), np.pi))[on_edge]
+    assert np.minimum(turned, np.pi - turned).max() < 0.15
+
+
+def test_plain_image_has_no_edge_boxes() -> None:
+    assert edge_boxes(np.full((50, 60, 3), 7, np.uint8)).shape == (0, 4)
 
 
 def test_bad_arguments() -> None:

@@ -1,0 +1,138 @@
+"""Boxes computed before, by any program, read from a file of many images' boxes.
+
+Three formats, told apart by the file's ending. An image is found by its file's name, with or without the ending.
+
+* ``.npz``: an array [R, 4] an image, under the image's name: x1, y1, x2, y2 in 0-based pixels, last pixel included.
+* ``.json``: an object from the image's name to a list of such boxes.
+* ``.mat`` (MATLAB, up to version 7): the layout in which R-CNN's and SPP-net's authors give their selective-search
+  boxes: ``images``, a cell array of names, and ``boxes``, a cell array with an [R, 4] matrix for each of them: y1, x1,
+  y2, x2 in 1-based pixels, last pixel included.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spp_ops.detection.proposals.boxes import Boxes
+
+
+class BoxFile:
+    """The boxes of a file, by image.
+
+    Args:
+        path: .npz, .json or .mat, laid out as the module says.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: its ending is none of these, or it is damaged or laid out otherwise.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._arrays = _read(path)
+        self._by_stem = {Path(name).stem: name for name in self._arrays}
+
+    def boxes(self, image: Path, width: int, height: int) -> Boxes:
+        """Boxes [R, 4] of an image of that many pixels, in the file's order, clipped to it.
+
+        Raises:
+            ValueError: the file has none for this image, or they are no boxes of it: another shape than [R, 4], a
+                NaN or inf, reversed corners, wholly outside the image.
+        """
+        name = image.name if image.name in self._arrays else self._by_stem.get(image.stem)
+        if name is None:
+            raise ValueError(f"{self._path}: no boxes for image {image.name}, {len(self._arrays)} others are there")
+        try:
+            boxes = np.asarray(self._arrays[name], np.float32)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{self._path}: image {name}: expected boxes of four numbers ({error})") from error
+        boxes = boxes.reshape(-1, 4) if boxes.size == 0 else boxes
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise ValueError(f"{self._path}: image {name}: expected boxes [R, 4], got {list(boxes.shape)}")
+        last = np.array([width, height], np.float32) - 1
+        fault, row = _first_fault(boxes, last)
+        if fault:
+            raise ValueError(
+                f"{self._path}: image {name} ({width} x {height}), box {row}: expected corners {fault}, "
+                f"got {boxes[row].tolist()}"
+            )
+        return np.clip(boxes, 0, np.tile(last, 2)).astype(np.float32)
+
+
+def _first_fault(boxes: Boxes, last: npt.NDArray[np.float32]) -> tuple[str, int]:
+    """Say what the first bad row should have been, and which row that is; "" where all are good."""
+    rules = {
+        "finite": np.isfinite(boxes),
+        "x1 <= x2 and y1 <= y2": boxes[:, :2] <= boxes[:, 2:],
+        "inside the image": (boxes[:, :2] <= last) & (boxes[:, 2:] >= 0),
+    }
+    for fault, held in rules.items():
+        bad = np.flatnonzero(~held.all(axis=1))
+        if len(bad):
+            return fault, int(bad[0])
+    return "", -1
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    readers = {".npz": _read_npz, ".json": _read_json, ".mat": _read_mat}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise ValueError(f"file: expected a name ending in {', '.join(readers)}, got {path}")
+    if not path.is_file():
+        raise FileNotFoundError(f"no file of boxes at {path}")
+    return reader(path)
+
+
+def _read_npz(path: Path) -> Mapping[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("a single array")
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: expected an .npz file of one array [R, 4] an image: {error}") from error
+
+
+def _read_json(path: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected an object from image name to boxes, got a {type(content).__name__}")
+    return content
+
+
+def _read_mat(path: Path) -> Mapping[str, Any]:
+    from scipy.io import loadmat
+
+    try:
+        content = loadmat(path, variable_names=["images", "boxes"])
+    except NotImplementedError as error:
+        raise ValueError(f"{path}: MATLAB 7.3 files are not read; save it with -v7") from error
+    except Exception as error:  # scipy's reader raises whatever damaged bytes lead it into
+        raise ValueError(f"{path}: not a MATLAB file, or damaged: {error}") from error
+    missing = [name for name in ("images", "boxes") if name not in content]
+    if missing:
+        raise ValueError(f"{path}: expected cell arrays 'images' and 'boxes', got no {' and no '.join(missing)}")
+    images, boxes = content["images"].ravel(), content["boxes"].ravel()
+    if len(images) != len(boxes):
+        raise ValueError(f"{path}: expected as many cells in 'boxes' as in 'images', got {len(boxes)}, {len(images)}")
+    return {_cell_text(image): _from_matlab(cell) for image, cell in zip(images, boxes, strict=True)}
+
+
+def _cell_text(cell: Any) -> str:
+    return str(np.asarray(cell).ravel()[0]) if np.size(cell) else ""
+
+
+def _from_matlab(cell: Any) -> npt.NDArray[np.generic]:
+    """(y1, x1, y2, x2), 1-based -> (x1, y1, x2, y2), 0-based; other shapes as they are, for the check to name."""
+    matrix = np.asarray(cell)
+    return matrix[:, [1, 0, 3, 2]].astype(np.float64) - 1 if matrix.ndim == 2 and matrix.shape[1] == 4 else matrix
