@@ -18,17 +18,22 @@ class Objects:
         boxes: float32 [G, 4] x1, y1, x2, y2 in 0-based pixels of the upright picture, last pixels included.
         labels: int64 [G], the class of each, counted from 0.
         difficult: bool [G]: neither to be found nor held against a detector that finds it (COCO: a crowd).
+        areas: float64 [G], pixels of the objects themselves, by which COCO tells small ones from large; None: the
+            boxes' areas.
     """
 
     boxes: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     difficult: npt.NDArray[np.bool_]
+    areas: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.labels)
         if self.boxes.shape != (count, 4) or self.labels.shape != (count,) or self.difficult.shape != (count,):
             shapes = ", ".join(str(list(array.shape)) for array in (self.boxes, self.labels, self.difficult))
             raise ValueError(f"objects: expected boxes [G, 4], labels [G] and difficult [G], got {shapes}")
+        if self.areas is not None and self.areas.shape != (count,):
+            raise ValueError(f"areas: expected [{count}], got {list(self.areas.shape)}")
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -62,12 +62,12 @@ def picture_files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in _endings() and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in picture_endings() and not path.name.startswith(".") and path.is_file()
     )
 
 
 @cache
-def _endings() -> frozenset[str]:
+def picture_endings() -> frozenset[str]:
     """Return the endings of the formats that Pillow reads."""
     readers = Image.registered_extensions()  # also loads the plugins
     return frozenset(ending for ending, name in readers.items() if name in Image.OPEN)

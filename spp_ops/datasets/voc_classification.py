@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 
 from spp_ops.datasets.labelled import Notice, OnBad, TaggedImages, readable
+from spp_ops.datasets.voc import find_picture, parse_annotation, read_list, split_file
 
 
 def read_voc_classification(
@@ -32,34 +32,25 @@ def read_voc_classification(
         ImageError: with "refuse": a picture can't be decoded.
     """
     root = Path(folder)
-    main = root / "ImageSets" / "Main"
-    names = _lines(main / f"{split}.txt")
-    lists = sorted(main.glob(f"?*_{split}.txt"))
+    list_file = split_file(root, split)
+    names = list(read_list(list_file).values())
+    lists = sorted(list_file.parent.glob(f"?*_{split}.txt"))
     if lists:
         columns = {path.name.removesuffix(f"_{split}.txt"): _read_list(path, names) for path in lists}
     else:
         columns = _from_annotations(root, names)
-    paths = [_picture(root / "JPEGImages", name) for name in names]
+    paths = [find_picture(root / "JPEGImages", name) for name in names]
     tags = np.array(list(columns.values()), dtype=np.int8).reshape(len(columns), len(names)).T
     return TaggedImages(tuple(paths), tags, tuple(columns)).subset(readable(paths, on_bad, notice))
-
-
-def _lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise FileNotFoundError(f"no list of pictures at {path}")
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not lines:
-        raise ValueError(f"{path}: expected at least one picture, found none")
-    return lines
 
 
 def _read_list(path: Path, names: list[str]) -> list[int]:
     """Return a class's column, in the order of `names`."""
     column: dict[str, int] = {}
-    for line in _lines(path):
+    for line_number, line in read_list(path).items():
         name, _, number = line.rpartition(" ")
         if number not in ("-1", "0", "1"):
-            raise ValueError(f"{path}: expected a picture's name and -1, 0 or 1, got {line!r}")
+            raise ValueError(f"{path}:{line_number}: expected a picture's name and -1, 0 or 1, got {line!r}")
         column[name.strip()] = int(number)
     missing = next((name for name in names if name not in column), None)
     if missing is not None:
@@ -77,27 +68,11 @@ def _from_annotations(root: Path, names: list[str]) -> dict[str, list[int]]:
 
 def _classes_shown(path: Path) -> dict[str, int]:
     """1 for each class an annotation has objects of, 0 where all of them are difficult."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no annotation at {path}")
-    try:
-        objects = ElementTree.parse(path).getroot().findall("object")
-    except ElementTree.ParseError as error:
-        raise ValueError(f"{path}: not XML: {error}") from error
+    annotation = parse_annotation(path)
     shown: dict[str, int] = {}
-    for item in objects:
+    for item in annotation.root.findall("object"):
         name = (item.findtext("name") or "").strip()
         if not name:
-            raise ValueError(f"{path}: expected a name in every object, found none")
+            raise ValueError(f"{annotation.at(item)}: expected a name in every object, found none")
         shown[name] = max(shown.get(name, 0), int((item.findtext("difficult") or "0").strip() != "1"))
     return shown
-
-
-def _picture(folder: Path, name: str) -> Path:
-    """Find the file of that name; VOC's are .jpg, and other endings will do."""
-    usual = folder / f"{name}.jpg"
-    if usual.is_file():
-        return usual
-    other = next(iter(sorted(folder.glob(f"{name}.*"))), None) if folder.is_dir() else None
-    if other is None:
-        raise FileNotFoundError(f"no picture {name} in {folder}")
-    return other
