@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
@@ -70,8 +69,3 @@ def training_transform(size: int, colour_shift: float) -> nn.Module:
         steps.append(v2.ColorJitter(colour_shift, colour_shift, colour_shift, min(colour_shift / 10, 0.5)))
     transform: nn.Module = v2.Compose(steps)
     return transform
-
-
-def seed_of(*numbers: int) -> int:
-    """Mix numbers into a seed for torch, so that a random draw depends on what it is for and on nothing before it."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

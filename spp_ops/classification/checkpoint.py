@@ -14,12 +14,12 @@ from torch import Tensor
 from spp_ops.classification.config import (
     NetworkConfig,
     TrainingConfig,
-    as_data,
     network_from_data,
     training_from_data,
 )
 from spp_ops.files import atomic_write
 from spp_ops.models import SPPNet
+from spp_ops.records import as_data
 
 FILE_NAME = "checkpoint.pt"
 _FORMAT = 1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from spp_ops.models import SPPNet, create
+from spp_ops.processes import Precision
+from spp_ops.records import as_tuples, expect
 
 SizeRule: TypeAlias = Literal["alternate", "random"]
-Precision: TypeAlias = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,18 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
-            _expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        _expect(len(self.sizes) > 0 and min(self.sizes) >= 1, "sizes", "one or more sides in pixels", self.sizes)
-        _expect(self.lr > 0, "lr", "a positive number", self.lr)
-        _expect(self.size_rule in get_args(SizeRule), "size_rule", "alternate or random", self.size_rule)
+            expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        expect(len(self.sizes) > 0 and min(self.sizes) >= 1, "sizes", "one or more sides in pixels", self.sizes)
+        expect(self.lr > 0, "lr", "a positive number", self.lr)
+        expect(self.size_rule in get_args(SizeRule), "size_rule", "alternate or random", self.size_rule)
         if self.size_rule == "random":
             ordered = len(self.sizes) == 2 and self.sizes[0] <= self.sizes[1]
-            _expect(ordered, "sizes", "(lowest, highest) for random sizes", self.sizes)
+            expect(ordered, "sizes", "(lowest, highest) for random sizes", self.sizes)
         for name in ("weight_decay", "backbone_lr", "colour_shift"):
-            _expect(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+            expect(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
         for name in ("momentum", "ema"):
-            _expect(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1", getattr(self, name))
-        _expect(self.precision in get_args(Precision), "precision", "|".join(get_args(Precision)), self.precision)
+            expect(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1", getattr(self, name))
+        expect(self.precision in get_args(Precision), "precision", "|".join(get_args(Precision)), self.precision)
 
     @property
     def multi_size(self) -> bool:
@@ -94,38 +95,11 @@ class TrainingConfig:
         return len(set(self.sizes)) > 1
 
 
-def as_data(config: NetworkConfig | TrainingConfig) -> dict[str, Any]:
-    """Return a record as plain lists and numbers, for JSON and checkpoints."""
-    return {name: _plain(value) for name, value in asdict(config).items()}
-
-
 def network_from_data(data: Mapping[str, Any]) -> NetworkConfig:
-    """Invert `as_data`."""
-    return NetworkConfig(**{name: _tuples(value) for name, value in data.items()})
+    """Invert `spp_ops.records.as_data`."""
+    return NetworkConfig(**{name: as_tuples(value) for name, value in data.items()})
 
 
 def training_from_data(data: Mapping[str, Any]) -> TrainingConfig:
-    """Invert `as_data`."""
-    return TrainingConfig(**{name: _tuples(value) for name, value in data.items()})
-
-
-def difference(mine: NetworkConfig | TrainingConfig, other: NetworkConfig | TrainingConfig) -> str | None:
-    """Return the first field in which two records differ, as a line for the user; None where they agree."""
-    for field in fields(mine):
-        here, there = getattr(mine, field.name), getattr(other, field.name)
-        if here != there:
-            return f"{field.name}: the run to be resumed has {there!r}, got {here!r}"
-    return None
-
-
-def _expect(holds: bool, name: str, expected: str, got: object) -> None:
-    if not holds:
-        raise ValueError(f"{name}: expected {expected}, got {got!r}")
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, tuple | list) else value
+    """Invert `spp_ops.records.as_data`."""
+    return TrainingConfig(**{name: as_tuples(value) for name, value in data.items()})

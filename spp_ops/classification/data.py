@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from spp_ops.classification.augmentation import seed_of, training_transform
+from spp_ops.classification.augmentation import training_transform
 from spp_ops.classification.config import TrainingConfig
 from spp_ops.datasets.image import load_image
 from spp_ops.datasets.labelled import LabelledImages
+from spp_ops.seeds import seed_of
 
 _ORDER, _SIZE, _PICTURE = range(3)  # what a seed is for
 

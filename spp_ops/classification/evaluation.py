@@ -15,10 +15,10 @@ from sklearn.metrics import recall_score
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from spp_ops.classification.processes import summed
 from spp_ops.classification.scoring import ViewScorer
 from spp_ops.datasets.image import load_image
 from spp_ops.datasets.labelled import LabelledImages
+from spp_ops.processes import summed
 
 TOP_K = 5
 

@@ -7,11 +7,11 @@ from typing import Any
 from rich.table import Table
 
 from spp_ops.classification.checkpoint import Checkpoint
-from spp_ops.classification.config import as_data
 from spp_ops.classification.evaluation import TOP_K, Evaluation
 from spp_ops.classification.paper import DATA_NOTE, method_of, rows_for
 from spp_ops.classification.scoring import Source
 from spp_ops.classification.views import Views
+from spp_ops.records import as_data
 
 
 def evaluation_table(evaluation: Evaluation, run: Checkpoint, views: Views, data: str) -> Table:

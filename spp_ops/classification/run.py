@@ -11,18 +11,20 @@ from lightning_fabric import Fabric
 from rich.console import Console
 from torch import nn
 
-from spp_ops.classification.augmentation import seed_of
 from spp_ops.classification.checkpoint import FILE_NAME, Checkpoint
-from spp_ops.classification.config import NetworkConfig, TrainingConfig, difference
+from spp_ops.classification.config import NetworkConfig, TrainingConfig
 from spp_ops.classification.data import TrainingImages, epoch_batches, epoch_size
 from spp_ops.classification.evaluation import evaluate
-from spp_ops.classification.journal import PLOT_NAME, Journal, save_history_plot
-from spp_ops.classification.processes import make_fabric
+from spp_ops.classification.history import save_history_plot
 from spp_ops.classification.scoring import ViewScorer
 from spp_ops.classification.training import Trainer
 from spp_ops.classification.views import make_views
 from spp_ops.datasets.labelled import LabelledImages
+from spp_ops.journal import PLOT_NAME, Journal
 from spp_ops.models import PAPER_NETWORKS, SPPNet, smallest_input
+from spp_ops.processes import make_fabric
+from spp_ops.records import difference
+from spp_ops.seeds import seed_of
 
 _WEIGHTS = 4  # what a seed is for; data.py and training.py have the others
 
@@ -130,15 +132,18 @@ def _train_epoch(run: _Run, data: TrainingImages, val_images: LabelledImages | N
     epoch, size, lr = trainer.epoch, epoch_size(training, trainer.epoch), trainer.lr
     batches = epoch_batches(training, len(data), epoch)
     begun_at, begun = trainer.batch, time.perf_counter()
-    journal.begin_epoch(epoch, len(batches), begun_at, size)
+    journal.begin_epoch(epoch, len(batches), begun_at, f"size {size}")
 
     def after_step() -> None:
         journal.advance()
         if run.job.checkpoint_every and trainer.step % run.job.checkpoint_every == 0:
             run.save()
 
+    def after_losses(first_step: int, losses: list[float]) -> None:
+        journal.scalars(first_step, {"loss/step": losses})
+
     workers = run.job.workers
-    loss = trainer.train_epoch(data, workers=workers, after_step=after_step, after_losses=journal.losses)
+    loss = trainer.train_epoch(data, workers=workers, after_step=after_step, after_losses=after_losses)
     speed = sum(map(len, batches[begun_at:])) / (time.perf_counter() - begun)
     record: dict[str, float] = {"epoch": epoch, "size": size, "lr": lr, "train_loss": loss}
     if val_images is not None:

@@ -12,7 +12,6 @@ from rich.progress import Progress
 
 from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.classification.evaluation import evaluate
-from spp_ops.classification.processes import make_fabric
 from spp_ops.classification.report import class_table, evaluation_data, evaluation_table
 from spp_ops.cli._classification import (
     bad_images_option,
@@ -27,6 +26,7 @@ from spp_ops.cli._classification import (
 from spp_ops.cli._options import device_option, examples, output_option, seed_option
 from spp_ops.datasets.folders import read_folders
 from spp_ops.files import write_json
+from spp_ops.processes import make_fabric
 
 
 @click.command(

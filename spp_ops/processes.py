@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
 
-from spp_ops.classification.config import Precision
+Precision: TypeAlias = Literal["32-true", "bf16-mixed", "16-mixed"]  # of the arithmetic in training
 
 
 def make_fabric(device: torch.device, precision: Precision = "32-true") -> Fabric:
