@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
 from spp_ops.detection.proposals import ProposalConfig
-from spp_ops.detection.proposals import as_data as proposals_as_data
 from spp_ops.detection.proposals import from_data as proposals_from_data
 from spp_ops.detection.region_net import BoxInput, RegionNet, ScoreKind
 from spp_ops.detection.regions import FIVE_SCALES, TARGET_AREA, RegionFeatures
 from spp_ops.models import backbone_names, create
 from spp_ops.models.backbones import copy_weights, read_state_dict
+from spp_ops.records import as_tuples, expect
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,17 @@ class DetectorConfig:
     most: int = 100
 
     def __post_init__(self) -> None:
-        distinct = len(set(self.classes)) == len(self.classes) > 0
-        _expect(distinct, "classes", "one or more different names", self.classes)
-        _expect(self.score in get_args(ScoreKind), "score", " or ".join(get_args(ScoreKind)), self.score)
+        named = all(isinstance(name, str) for name in self.classes)
+        distinct = named and len(set(self.classes)) == len(self.classes) > 0
+        expect(distinct, "classes", "one or more different names", self.classes)
+        expect(self.score in get_args(ScoreKind), "score", " or ".join(get_args(ScoreKind)), self.score)
         inputs = get_args(BoxInput)
-        _expect(self.box_input in (None, *inputs), "box_input", f"{', '.join(inputs)} or None", self.box_input)
-        _expect(len(self.scales) > 0 and min(self.scales) >= 1, "scales", "one or more sides in pixels", self.scales)
+        expect(self.box_input in (None, *inputs), "box_input", f"{', '.join(inputs)} or None", self.box_input)
+        expect(len(self.scales) > 0 and min(self.scales) >= 1, "scales", "one or more sides in pixels", self.scales)
         for name in ("longest", "most"):
-            _expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        _expect(self.target_area > 0, "target_area", "a positive number of pixels", self.target_area)
-        _expect(0 <= self.nms_iou <= 1, "nms_iou", "a number from 0 to 1", self.nms_iou)
+            expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        expect(self.target_area > 0, "target_area", "a positive number of pixels", self.target_area)
+        expect(0 <= self.nms_iou <= 1, "nms_iou", "a number from 0 to 1", self.nms_iou)
 
     def build(self, weights: str | os.PathLike[str] | None = None, dropout: float = 0.5) -> RegionNet:
         """Make the network, what `weights` does not hold drawn from torch's random numbers.
@@ -98,14 +99,8 @@ class DetectorConfig:
         )
 
 
-def as_data(config: DetectorConfig) -> dict[str, Any]:
-    """Return the record as plain lists, strings and numbers, for JSON."""
-    plain = {name: _plain(value) for name, value in asdict(config).items() if name != "proposals"}
-    return {**plain, "proposals": proposals_as_data(config.proposals)}
-
-
 def from_data(data: Mapping[str, Any]) -> DetectorConfig:
-    """Invert `as_data`. Fields that are not there take their defaults.
+    """Invert `spp_ops.records.as_data`. Fields that are not there take their defaults.
 
     Raises:
         ValueError: a field is unknown or has no allowed value.
@@ -114,7 +109,7 @@ def from_data(data: Mapping[str, Any]) -> DetectorConfig:
     unknown = sorted(set(data) - {known.name for known in fields(DetectorConfig)})
     if unknown:
         raise ValueError(f"{unknown[0]}: a detector has no such field")
-    values = {name: _tuples(value) for name, value in data.items() if name != "proposals"}
+    values = {name: as_tuples(value) for name, value in data.items() if name != "proposals"}
     proposals = proposals_from_data(data["proposals"]) if "proposals" in data else ProposalConfig()
     return DetectorConfig(**values, proposals=proposals)
 
@@ -126,16 +121,3 @@ def _start_from(net: RegionNet, state: dict[str, Any], complaint: str) -> None:
         known = state.get(f"head.{name}")
         if known is not None and known.shape == tensor.shape:
             tensor.copy_(known)
-
-
-def _expect(holds: bool, name: str, expected: str, got: object) -> None:
-    if not holds:
-        raise ValueError(f"{name}: expected {expected}, got {got!r}")
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, tuple | list) else value

@@ -1,0 +1,74 @@
+"""What a detector is given: pictures and their windows, read and checked, some of them ahead of its work."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from spp_ops.datasets.image import ImageSource, Pixels, load_image
+from spp_ops.detection.proposals import BoxFile, ProposalConfig, make_proposer
+
+Windows: TypeAlias = Tensor | npt.NDArray[np.generic]  # [R, 4]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Prepared(NamedTuple):
+    """A picture and the windows to be looked at."""
+
+    pixels: Pixels
+    windows: Tensor  # [R, 4] float32, on the CPU
+
+
+def prepare(image: ImageSource, windows: Windows | None, proposals: ProposalConfig) -> Prepared:
+    """Read a picture; find its windows where none are given.
+
+    Raises:
+        FileNotFoundError, ImageError: there is no such picture, or it can't be used.
+        ValueError: the windows are not what they should be, or belong to pictures by name and this one has none.
+    """
+    pixels = load_image(image)
+    if windows is not None:
+        return Prepared(pixels, _checked(windows))
+    if proposals.file is None:
+        boxes = make_proposer(proposals)(pixels)
+    elif isinstance(image, str | os.PathLike):
+        boxes = BoxFile(Path(proposals.file)).boxes(Path(image), pixels.shape[1], pixels.shape[0])[: proposals.limit]
+    else:
+        raise ValueError(f"windows: expected some, as {proposals.file} knows pictures by their files' names, got None")
+    return Prepared(pixels, torch.from_numpy(boxes))
+
+
+def ahead(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """Yield the function's results in the items' order, computed by threads up to `workers` items ahead."""
+    if workers < 1:
+        yield from map(function, items)
+        return
+    remaining = iter(items)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = deque(pool.submit(function, item) for item in islice(remaining, workers))
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(function, item) for item in islice(remaining, 1))
+            yield result
+
+
+def _checked(windows: Windows) -> Tensor:
+    boxes = torch.as_tensor(windows).detach().to("cpu", torch.float32)
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"windows: expected [R, 4], got {list(boxes.shape)}")
+    bad = ~(boxes.isfinite().all(dim=1) & (boxes[:, :2] <= boxes[:, 2:]).all(dim=1))
+    if bad.any():
+        row = int(bad.nonzero()[0])
+        raise ValueError(f"windows: expected finite x1 <= x2 and y1 <= y2, got {boxes[row].tolist()} in row {row}")
+    return boxes
