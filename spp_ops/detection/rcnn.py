@@ -5,13 +5,14 @@ Each window is cut out with some context, warped to a fixed square and sent thro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from spp_ops.datasets.image import Pixels, to_tensor
+from spp_ops.detection.features import Scores, joined
 from spp_ops.models.spp_net import SPPNet
 
 
@@ -56,35 +57,48 @@ class RCNNFeatures:
 
     Args:
         net: in evaluation mode and on the device to be used; channels-last weights are fastest.
+        layer: whose features, as in `SPPNet.features`; "spp" gives each square's pooled map as a row (with levels of
+            (6,), or without a pyramid, the 6 x 6 map of R-CNN). Maps of a convolution layer become rows too.
         size: side in pixels of the square that a window is warped to.
         padding: pixels of context in the square on each side of the window.
         batch: windows a pass; bounds the memory used.
+
+    Raises:
+        ValueError: the network has no such layer, or batch is below 1.
     """
 
-    def __init__(self, net: SPPNet, *, size: int = 227, padding: int = 16, batch: int = 64) -> None:
+    def __init__(self, net: SPPNet, layer: str = "fc7", *, size: int = 227, padding: int = 16, batch: int = 64) -> None:
         if batch < 1:
             raise ValueError(f"batch: expected at least 1 window, got {batch}")
+        if layer not in net.layers:
+            raise ValueError(f"layer: expected one of {', '.join(net.layers)}, got {layer!r}")
         self.net = net
+        self.layer = layer
         self.size = size
         self.padding = padding
         self.batch = batch
 
-    def __call__(self, image: Pixels, windows: Tensor, layer: str = "fc7") -> Tensor:
+    def __call__(self, image: Pixels, windows: Tensor) -> Tensor:
         """Features of the windows of one image.
 
         Args:
             image: uint8 [H, W, 3], RGB.
             windows: [R, 4] x1, y1, x2, y2 in 0-based pixels, last pixels included.
-            layer: as in `SPPNet.features`.
 
         Returns:
-            [R, D] (or [R, C, h, w] for a convolution layer) on the network's device.
+            [R, D] on the network's device.
         """
-        rows = [self.net.features(squares, layer) for squares in self.warped(image, windows)]
-        if rows:
-            return torch.cat(rows)
-        square = torch.zeros(1, 3, self.size, self.size, device=self._device)
-        return self.net.features(square, layer)[:0]
+        return self.scores(image, windows, lambda rows: rows)
+
+    def scores(self, image: Pixels, windows: Tensor, head: Callable[[Tensor], Scores]) -> Scores:
+        """What `head` makes of the windows' rows, a batch at a time; it must treat each row by itself."""
+        if len(windows) == 0:
+            square = torch.zeros(1, 3, self.size, self.size, device=self._device)
+            return head(self._rows(square)[:0])
+        return joined(head(self._rows(squares)) for squares in self.warped(image, windows))
+
+    def _rows(self, squares: Tensor) -> Tensor:
+        return self.net.features(squares, self.layer).flatten(1)
 
     def warped(self, image: Pixels, windows: Tensor) -> Iterator[Tensor]:
         """Yield the windows' squares [batch, 3, size, size], batch by batch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,13 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import spp_ops
-from spp_ops._checks import Levels
+from spp_ops._checks import Levels, level_pairs
 from spp_ops.datasets.image import PAPER_NORMALIZATION, Normalization, Pixels, to_tensor
+from spp_ops.detection.features import Scores, apart_from, joined, take_rows
+from spp_ops.detection.windows import UniqueWindows, unique_windows
 from spp_ops.models.shapes import smallest_input
 
 ONE_SCALE = (688,)
 FIVE_SCALES = (480, 576, 688, 864, 1200)
 TARGET_AREA = 224.0**2
+CHUNK = 2048  # windows pooled at a time: 105 MB of 12,800 numbers each
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,10 @@ class RegionFeatures:
         """
         return self.pool(self.maps(self.resized(image)), windows)
 
+    def scores(self, image: Pixels, windows: Tensor, head: Callable[[Tensor], Scores]) -> Scores:
+        """What `head` makes of the windows' rows; see `score`."""
+        return self.score(self.maps(self.resized(image)), windows, head)
+
     def resized(self, image: Pixels) -> list[tuple[Tensor, tuple[float, float]]]:
         """For each scale the normalised image [1, 3, h, w] and its size relative to the original's, (x, y)."""
         device = next((parameter.device for parameter in self.backbone.parameters()), torch.device("cpu"))
@@ -94,12 +101,49 @@ class RegionFeatures:
 
     def pool(self, scaled: ScaledMaps, windows: Tensor, out: Tensor | None = None) -> Tensor:
         """[R, 4] windows in image pixels -> [R, C*M] features, each from the map its area suits best."""
-        if windows.ndim != 2 or windows.shape[1] != 4:
-            raise ValueError(f"windows: expected [R, 4], got {list(windows.shape)}")
-        rois = F.pad(windows.to(scaled.maps[0].device), (1, 0))  # every window is on image 0
+        rois = F.pad(_checked(windows).to(scaled.maps[0].device), (1, 0))  # every window is on image 0
         return spp_ops.roi_spatial_pyramid_pool(
             scaled.maps, rois, self.levels, scaled.projections, target_area=self.target_area, out=out
         )
+
+    def unique(self, scaled: ScaledMaps, windows: Tensor) -> UniqueWindows:
+        """Which of the windows [R, 4] are pooled from different cells, or from different maps."""
+        sizes = [(each.shape[2], each.shape[3]) for each in scaled.maps]
+        return unique_windows(_checked(windows).to(scaled.maps[0].device), sizes, scaled.projections, self.target_area)
+
+    def score(
+        self, scaled: ScaledMaps, windows: Tensor, head: Callable[[Tensor], Scores], chunk: int = CHUNK
+    ) -> Scores:
+        """Pool and classify, windows that fall on the same cells once, in bounded memory however many there are.
+
+        Args:
+            scaled: what `maps` gave.
+            windows: [R, 4] in image pixels; none are one call of `head` on no rows.
+            head: rows [k, C*M] -> rows [k, ...], or a tuple of such. It must treat each row by itself, and without
+                gradients the rows are its own only until it returns.
+            chunk: rows a call of `head`, at most.
+
+        Returns:
+            What `head` gave, for each of the windows: [R, ...].
+        """
+        if chunk < 1:
+            raise ValueError(f"chunk: expected at least 1 window, got {chunk}")
+        unique = self.unique(scaled, windows)
+        distinct = windows.to(unique.keep.device)[unique.keep]
+        return take_rows(joined(self._scored(scaled, distinct, head, chunk)), unique.inverse)
+
+    def _scored(
+        self, scaled: ScaledMaps, windows: Tensor, head: Callable[[Tensor], Scores], chunk: int
+    ) -> Iterator[Scores]:
+        """Yield what `head` gives for each chunk of windows."""
+        parts = windows.split(chunk) or (windows,)
+        if torch.is_grad_enabled():
+            yield from (head(self.pool(scaled, part)) for part in parts)
+            return
+        width = scaled.maps[0].shape[1] * sum(rows * columns for rows, columns in level_pairs(self.levels))
+        buffer = scaled.maps[0].new_empty(len(parts[0]), width)  # fresh memory for each chunk costs more than pooling
+        for part in parts:
+            yield apart_from(head(self.pool(scaled, part, out=buffer[: len(part)])), buffer)
 
     def _resize(self, pixels: Tensor, scale: int) -> tuple[Tensor, tuple[float, float]]:
         height, width = pixels.shape[-2:]
@@ -110,3 +154,9 @@ class RegionFeatures:
         resized = F.interpolate(pixels, size, mode="bilinear", align_corners=False)
         below, right = (max(self._smallest - length, 0) for length in size)
         return F.pad(resized, (0, right, 0, below)) if below or right else resized, image_scale
+
+
+def _checked(windows: Tensor) -> Tensor:
+    if windows.ndim != 2 or windows.shape[1] != 4:
+        raise ValueError(f"windows: expected [R, 4], got {list(windows.shape)}")
+    return windows

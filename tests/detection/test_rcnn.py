@@ -71,10 +71,38 @@ def test_features_are_those_of_the_square(net: SPPNet) -> None:
     box = torch.tensor([[10.0, 12, 40, 30]])
     pixels = torch.from_numpy(photo()).permute(2, 0, 1)[None].flip(1).float() - 128
     with torch.inference_mode():
-        rows = RCNNFeatures(net, size=64)(photo(), box, layer="spp")
+        rows = RCNNFeatures(net, "spp", size=64)(photo(), box)
         expected = net.pool(net.backbone(one_window(pixels, [10, 12, 40, 30], 64, 16)))
     assert rows.shape == (1, 12_800)
     torch.testing.assert_close(rows, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_network_without_a_pyramid_gives_its_flattened_map() -> None:
+    torch.manual_seed(0)
+    plain = zf5(num_classes=2, levels=None, hidden=(8,)).eval()
+    with torch.inference_mode():
+        rows = RCNNFeatures(plain, "spp", padding=0, size=224)(photo(), torch.tensor(BOXES[:2]))
+        maps = RCNNFeatures(plain, "conv", padding=0, size=224)(photo(), torch.tensor(BOXES[:2]))
+    assert rows.shape == (2, 256 * 6 * 6)
+    assert maps.shape == (2, 256 * 13 * 13)
+    torch.testing.assert_close(rows, F.max_pool2d(maps.view(2, 256, 13, 13), 3, 2).flatten(1))
+
+
+def test_head_over_batches(net: SPPNet) -> None:
+    boxes = torch.tensor(BOXES, dtype=torch.float32)
+    sizes = []
+
+    def head(rows: Tensor) -> tuple[Tensor, Tensor]:
+        sizes.append(len(rows))
+        return rows * 2, rows.sum(1)
+
+    features = RCNNFeatures(net, "fc6", size=64, batch=4)
+    with torch.inference_mode():
+        rows = features(photo(), boxes)
+        doubled, sums = features.scores(photo(), boxes, head)
+    assert sizes == [4, 2]
+    torch.testing.assert_close(doubled, rows * 2)
+    torch.testing.assert_close(sums, rows.sum(1))
 
 
 def test_no_windows(net: SPPNet) -> None:
@@ -86,3 +114,5 @@ def test_bad_arguments(net: SPPNet) -> None:
         warp_windows(torch.zeros(1, 3, 9, 9), torch.zeros(1, 4), 32, 16)
     with pytest.raises(ValueError, match="batch: expected at least 1 window, got 0"):
         RCNNFeatures(net, batch=0)
+    with pytest.raises(ValueError, match=r"layer: expected one of conv1, .*, got 'fc9'"):
+        RCNNFeatures(net, "fc9")

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 import spp_ops
-from spp_ops.detection import RegionFeatures
-from spp_ops.models import zf5
+from spp_ops.detection import RCNNFeatures, RegionFeatures, WindowFeatures
+from spp_ops.models import SPPNet, zf5
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,63 @@ def test_thin_images(backbone: nn.Sequential, height: int, width: int) -> None:
     assert regions(photo(height, width), box).isfinite().all()
 
 
+def crowded_windows() -> torch.Tensor:
+    """Windows whose corners differ by a pixel, so that many fall on the same cells; in random order."""
+    near = (windows(count=40)[:, None] + torch.tensor([0.0, 1, 0, 1])[None, :, None]).flatten(0, 1)
+    return near[torch.randperm(len(near), generator=torch.Generator().manual_seed(3))]
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+def test_equal_windows_are_scored_once(backbone: nn.Sequential, chunk: int) -> None:
+    regions = RegionFeatures(backbone, (2, 1), (60, 120), target_area=50.0**2)
+    scored = []
+
+    def head(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        assert len(rows) <= chunk
+        scored.append(rows.clone())
+        return rows, rows[:, :3] * 2
+
+    with torch.inference_mode():
+        scaled = regions.maps(regions.resized(photo()))
+        rows = regions.pool(scaled, crowded_windows())
+        same, doubled = regions.score(scaled, crowded_windows(), head, chunk)
+        unique = regions.unique(scaled, crowded_windows())
+    assert torch.equal(same, rows)
+    assert torch.equal(doubled, rows[:, :3] * 2)
+    assert torch.equal(torch.cat(scored), rows[unique.keep])
+    assert len(unique.keep) == sum(map(len, scored)) < 0.8 * 160
+    assert unique.distinct == len(unique.keep) / 160
+
+
+def test_scores_carry_gradients(backbone: nn.Sequential) -> None:
+    regions = RegionFeatures(backbone, (2, 1), (60,))
+    scaled = regions.maps(regions.resized(photo()))
+    wanted = torch.autograd.grad(regions.pool(scaled, crowded_windows()).square().sum(), scaled.maps, retain_graph=True)
+    given = torch.autograd.grad(
+        regions.score(scaled, crowded_windows(), lambda rows: rows, 16).square().sum(), scaled.maps
+    )
+    torch.testing.assert_close(given, wanted)
+
+
+def test_both_kinds_of_features_serve_a_detector(backbone: nn.Sequential) -> None:
+    net = SPPNet(backbone, (2, 1), num_classes=2, hidden=(4,)).eval()
+    kinds: list[WindowFeatures] = [
+        RegionFeatures(backbone, (2, 1), (60,)),
+        RCNNFeatures(net, "spp", size=40, padding=4),
+    ]
+    for features in kinds:
+        with torch.inference_mode():
+            rows = features(photo(), windows())
+            scores = features.scores(photo(), windows(), net.head)
+            assert rows.shape == (30, 6 * 5)
+            torch.testing.assert_close(scores, net.head(rows))
+
+
 def test_no_windows(backbone: nn.Sequential) -> None:
-    assert RegionFeatures(backbone, (2, 1), (60,))(photo(), torch.zeros(0, 4)).shape == (0, 6 * 5)
+    regions = RegionFeatures(backbone, (2, 1), (60,))
+    assert regions(photo(), torch.zeros(0, 4)).shape == (0, 6 * 5)
+    with torch.inference_mode():
+        assert regions.scores(photo(), torch.zeros(0, 4), lambda rows: rows[:, :7]).shape == (0, 7)
 
 
 def test_zf5_gives_12800_numbers_a_window() -> None:
@@ -83,3 +138,6 @@ def test_bad_arguments(backbone: nn.Sequential) -> None:
         RegionFeatures(backbone, scales=())
     with pytest.raises(ValueError, match=r"windows: expected \[R, 4\], got \[2, 5\]"):
         RegionFeatures(backbone, scales=(60,))(photo(), torch.zeros(2, 5))
+    regions = RegionFeatures(backbone, scales=(60,))
+    with pytest.raises(ValueError, match="chunk: expected at least 1 window, got 0"):
+        regions.score(regions.maps(regions.resized(photo())), windows(), lambda rows: rows, 0)
