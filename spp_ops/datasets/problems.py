@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import get_args
@@ -36,12 +36,12 @@ class Problems:
             self.kept.append(line)
 
     @contextmanager
-    def noting(self) -> Iterator[None]:
-        """Leave the block at its first ValueError, and note that."""
+    def noting(self, where: Callable[[], str] | None = None) -> Iterator[None]:
+        """Leave the block at its first ValueError, and note that; `where` is then asked for the place to name first."""
         try:
             yield
         except ValueError as error:
-            self.add(str(error))
+            self.add(str(error) if where is None else f"{where()}: {error}")
 
     def refuse(self) -> None:
         """Raise what was kept, if anything, as one ValueError that names the first few."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from spp_ops.datasets.image import ImageError, load_image
+from spp_ops.datasets.labelled import Notice
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,28 @@ def _size(path: Path) -> PictureSize | str:
     except (ImageError, OSError) as error:
         return str(error)
     return PictureSize(width, height, orientation if orientation in range(1, 9) else 1)
+
+
+def drawn_on_stored(told: tuple[float, float], size: PictureSize, path: Path, notice: Notice) -> bool:
+    """Tell from the size that an annotation gives whether its boxes are those of the picture before it is turned.
+
+    Args:
+        told: width and height by the annotation.
+        size: the picture's.
+        path: the annotation or the picture, for `notice`.
+        notice: told where both would have the same size; the boxes are then taken for the upright picture's.
+
+    Raises:
+        ValueError: the picture has another size.
+    """
+    if told not in (size.upright, size.stored):
+        raise ValueError(f"size {told[0]:g} x {told[1]:g}, but the picture is {size}")
+    if size.orientation != 1 and size.upright == size.stored:
+        notice(
+            f"{path}: the picture has EXIF orientation {size.orientation}, and its size does not tell whether the "
+            "boxes follow it; taken to be those of the upright picture"
+        )
+    return told != size.upright
 
 
 def box_complaint(box: Sequence[float], size: PictureSize) -> str | None:

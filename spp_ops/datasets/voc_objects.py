@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from spp_ops.datasets.problems import Problems
-from spp_ops.datasets.sizes import PictureSize, box_complaint, clip
+from spp_ops.datasets.sizes import PictureSize, box_complaint, clip, drawn_on_stored
 from spp_ops.datasets.voc import Annotation
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -45,18 +45,12 @@ def _drawn_on_stored(annotation: Annotation, size: PictureSize, problems: Proble
     """Tell from the annotation's size whether its boxes are those of the picture before it is turned upright."""
     element = annotation.root.find("size")
     if element is None:
-        told: tuple[float, float] = size.upright
-    else:
-        told = _number(annotation, element, "width"), _number(annotation, element, "height")
-    if told not in (size.upright, size.stored):
-        at = annotation.at(annotation.root if element is None else element)
-        raise ValueError(f"{at}: size {told[0]:g} x {told[1]:g}, but the picture is {size}")
-    if size.orientation != 1 and size.upright == size.stored:
-        problems.notice(
-            f"{annotation.path}: the picture's EXIF orientation is {size.orientation} and the annotation does not tell "
-            "whether it follows it; taken to be of the upright picture"
-        )
-    return told != size.upright
+        return drawn_on_stored(size.upright, size, annotation.path, problems.notice)
+    told = _number(annotation, element, "width"), _number(annotation, element, "height")
+    try:
+        return drawn_on_stored(told, size, annotation.path, problems.notice)
+    except ValueError as error:
+        raise ValueError(f"{annotation.at(element)}: {error}") from error
 
 
 def _object(

@@ -257,7 +257,7 @@ def test_an_orientation_that_sizes_do_not_tell_is_named(voc: Path) -> None:
     notices: list[str] = []
     read_voc_detection(voc, "train", notice=notices.append)
     assert len(notices) == 1
-    assert "one.xml: the picture's EXIF orientation is 3" in notices[0]
+    assert "one.xml: the picture has EXIF orientation 3" in notices[0]
 
 
 @pytest.mark.parametrize(("name", "classes"), [("raccoon", 1), ("boards", 4)])
