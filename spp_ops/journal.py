@@ -34,16 +34,16 @@ class Journal:
         self._scalars = SummaryWriter(str(folder), purge_step=step) if active else None
 
     def begin_epoch(self, epoch: int, batches: int, done: int, note: str = "") -> None:
-        """Show that the batches of an epoch follow."""
+        """Show that the steps of an epoch follow."""
         self._bars.update(self._epochs, completed=epoch)
         self._bars.update(self._steps, total=batches, completed=done, note=note, description="training")
 
-    def begin_validation(self, pictures: int) -> None:
-        """Show that the test of an epoch follows."""
-        self._bars.update(self._steps, total=pictures, completed=0, description="validation")
+    def begin(self, work: str, pictures: int) -> None:
+        """Show that other work on some pictures follows: a test, say."""
+        self._bars.update(self._steps, total=pictures, completed=0, description=work, note="")
 
     def advance(self) -> None:
-        """Show that one more batch, or picture, is done."""
+        """Show that one more step, or picture, is done."""
         self._bars.advance(self._steps)
 
     def scalars(self, first_step: int, values: Mapping[str, Sequence[float]]) -> None:

@@ -147,7 +147,7 @@ def _train_epoch(run: _Run, data: TrainingImages, val_images: LabelledImages | N
     speed = sum(map(len, batches[begun_at:])) / (time.perf_counter() - begun)
     record: dict[str, float] = {"epoch": epoch, "size": size, "lr": lr, "train_loss": loss}
     if val_images is not None:
-        journal.begin_validation(len(val_images) // fabric.world_size)
+        journal.begin("validation", len(val_images) // fabric.world_size)
         net = run.tested_net.eval()
         scorer = ViewScorer(net, make_views("crop", max(training.sizes)), "images" if net.levels is None else "maps")
         evaluation = evaluate(scorer, val_images, fabric, workers=workers, after_picture=journal.advance)

@@ -1,0 +1,83 @@
+"""The file that holds all of a run: RUN/checkpoint.pt."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.detector_config import from_data as detector_from_data
+from spp_ops.detection.joint.config import JointConfig, from_data
+from spp_ops.files import atomic_write
+from spp_ops.records import as_data
+
+FILE_NAME = "checkpoint.pt"
+_FORMAT = "spp_ops joint detector 1"
+
+
+@dataclass(frozen=True)
+class JointCheckpoint:
+    """All that a run is at some step.
+
+    Attributes:
+        detector: what is trained.
+        training: how.
+        model: the network's tensors by name.
+        average: the moving average of them; None where none is kept.
+        progress: what `JointTrainer.state` gives.
+        history: a record an epoch.
+    """
+
+    detector: DetectorConfig
+    training: JointConfig
+    model: dict[str, Tensor]
+    average: dict[str, Tensor] | None
+    progress: dict[str, Any]
+    history: list[dict[str, float]]
+
+    def save(self, folder: Path) -> None:
+        """Write the file into a run's folder, atomically."""
+        content = {
+            "format": _FORMAT,
+            "detector": as_data(self.detector),
+            "training": as_data(self.training),
+            "model": self.model,
+            "average": self.average,
+            "progress": self.progress,
+            "history": self.history,
+        }
+        with atomic_write(folder / FILE_NAME) as temporary:
+            torch.save(content, temporary)
+
+    @staticmethod
+    def load(folder: str | os.PathLike[str]) -> JointCheckpoint:
+        """Read a run's folder. No code in the file is run.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it holds something else.
+        """
+        file = Path(folder) / FILE_NAME
+        if not file.is_file():
+            raise FileNotFoundError(f"no checkpoint of a training run at {file}")
+        try:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+            if content["format"] != _FORMAT:
+                raise ValueError(f"format {content['format']!r}, expected {_FORMAT!r}")
+            return JointCheckpoint(
+                detector_from_data(content["detector"]),
+                from_data(content["training"]),
+                content["model"],
+                content["average"],
+                content["progress"],
+                content["history"],
+            )
+        except (RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(f"{file} is not a checkpoint of joint training: {reason}") from error

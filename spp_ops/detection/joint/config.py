@@ -1,0 +1,100 @@
+"""How a detector is trained end to end: everything that decides a run's result, in one record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from spp_ops.processes import Precision
+from spp_ops.records import as_tuples, expect
+
+
+@dataclass(frozen=True)
+class JointConfig:
+    """Hierarchical sampling: a few pictures a step, many windows of each (Fast R-CNN, section 2.3).
+
+    Attributes:
+        epochs: passes over the pictures.
+        images_per_step: pictures a step, over all processes.
+        windows_per_image: windows of each of them.
+        positive_share: at most this share of a picture's windows shows an object.
+        positive_iou: windows that overlap an object by at least this show it.
+        negative_range: windows whose largest overlap is in [low, high) are background. Fast R-CNN's low is 0.1; with
+            few pictures the easy ones are needed too.
+        object_copies: windows made from each object's own box, besides the box itself.
+        object_shift: their sides are moved by up to this share of the box's extent.
+        scales: shorter sides in pixels; each time a picture is resized to one of them, drawn at random.
+        flip: whether every other picture, drawn at random, is mirrored.
+        colour_shift: strength of random changes of brightness, contrast, saturation and hue; 0: none.
+        lr: learning rate of the head.
+        backbone_lr: that of the convolutions relative to the head's; 0 freezes them.
+        frozen_layers: lowest layers of the backbone (children of the stack, ReLUs and poolings counted) that keep their
+            weights.
+        warmup: steps over which the learning rate rises to `lr`.
+        milestones: epochs after which it is divided by 10.
+        momentum: of SGD.
+        weight_decay: of SGD.
+        dropout: probability of a zero after each hidden layer.
+        clip_norm: a longer gradient is shortened to this norm; inf: never.
+        box_weight: of the boxes' loss; that of the classes' has 1.
+        box_beta: error, in standard deviations of typical corrections, from which the boxes' loss is linear.
+        ema: decay a step of a moving average of the weights, which is then the detector's; 0: none.
+        precision: of the arithmetic: "32-true", "bf16-mixed" or "16-mixed".
+        seed: of the weights, the order of the pictures, windows, augmentation and dropout.
+    """
+
+    epochs: int = 20
+    images_per_step: int = 2
+    windows_per_image: int = 64
+    positive_share: float = 0.25
+    positive_iou: float = 0.5
+    negative_range: tuple[float, float] = (0.0, 0.5)
+    object_copies: int = 3
+    object_shift: float = 0.15
+    scales: tuple[int, ...] = (400, 480, 576)
+    flip: bool = True
+    colour_shift: float = 0.0
+    lr: float = 0.01
+    backbone_lr: float = 0.1
+    frozen_layers: int = 0
+    warmup: int = 100
+    milestones: tuple[int, ...] = ()
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    dropout: float = 0.5
+    clip_norm: float = 10.0
+    box_weight: float = 1.0
+    box_beta: float = 1.0
+    ema: float = 0.0
+    precision: Precision = "32-true"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "images_per_step", "windows_per_image"):
+            expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        for name in ("positive_share", "positive_iou"):
+            expect(0 < getattr(self, name) <= 1, name, "a number above 0, up to 1", getattr(self, name))
+        low, high = self.negative_range
+        expect(0 <= low < high <= 1, "negative_range", "two overlaps in order, from 0 to 1", self.negative_range)
+        expect(0 <= self.object_shift < 0.5, "object_shift", "a number from 0 to below 0.5", self.object_shift)
+        expect(len(self.scales) > 0 and min(self.scales) >= 1, "scales", "one or more sides in pixels", self.scales)
+        for name in ("object_copies", "colour_shift", "backbone_lr", "frozen_layers", "warmup", "weight_decay"):
+            expect(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+        for name in ("lr", "clip_norm", "box_beta"):
+            expect(getattr(self, name) > 0, name, "a positive number", getattr(self, name))
+        expect(self.box_weight >= 0, "box_weight", "0 or more", self.box_weight)
+        for name in ("momentum", "ema"):
+            expect(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1", getattr(self, name))
+        expect(0 <= self.dropout < 1, "dropout", "a number from 0 to below 1", self.dropout)
+        expect(self.precision in get_args(Precision), "precision", "|".join(get_args(Precision)), self.precision)
+
+    def rate(self, epoch: int, step: int) -> float:
+        """Learning rate of the head at a step, counted from 0 over the whole run."""
+        decayed = self.lr * 0.1 ** sum(epoch >= milestone for milestone in self.milestones)
+        return decayed * min((step + 1) / max(self.warmup, 1), 1.0)
+
+
+def from_data(data: Mapping[str, Any]) -> JointConfig:
+    """Invert `spp_ops.records.as_data`."""
+    return JointConfig(**{name: as_tuples(value) for name, value in data.items()})
