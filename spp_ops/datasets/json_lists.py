@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+_Entries: TypeAlias = tuple[list[Any], list[int]]  # and where in the text each starts
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -38,16 +40,33 @@ def read_json_lists(path: Path) -> JsonLists:
         FileNotFoundError: there is no such file.
         ValueError: it is not such JSON; the message names the line.
     """
+    return _read(path, _Reader.object_of_lists)
+
+
+def read_json_list(path: Path, name: str) -> JsonLists:
+    """Read a file that holds one JSON list, which gets this name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not such JSON; the message names the line.
+    """
+    return _read(path, lambda reader: {name: reader.only_list()})
+
+
+def _read(path: Path, walk: Callable[[_Reader], dict[str, _Entries]]) -> JsonLists:
     if not path.is_file():
         raise FileNotFoundError(f"no file at {path}")
     try:
         text = path.read_text(encoding="utf-8-sig")
-        lists, starts = _Reader(text).read()
+        reader = _Reader(text)
+        found = walk(reader)
+        reader.expect_end()
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}:{error.lineno}: not as JSON should be: {error.msg}") from error
     except (UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not as JSON should be: {error}") from error
-    return JsonLists(path, text, lists, starts)
+    lists = {name: entries for name, (entries, _) in found.items()}
+    return JsonLists(path, text, lists, {name: starts for name, (_, starts) in found.items()})
 
 
 class _Reader:
@@ -58,26 +77,31 @@ class _Reader:
         self.position = 0
         self.decoder = json.JSONDecoder()
 
-    def read(self) -> tuple[dict[str, list[Any]], dict[str, list[int]]]:
-        lists: dict[str, list[Any]] = {}
-        starts: dict[str, list[int]] = {}
+    def object_of_lists(self) -> dict[str, _Entries]:
+        lists: dict[str, _Entries] = {}
         self._expect("{")
         more = not self._take("}")
         while more:
             name = self._value()
             self._expect(":")
             if self._take("["):
-                lists[name], starts[name] = self._entries()
+                lists[name] = self._entries()
             else:
                 self._value()
             more = self._goes_on("}")
+        return lists
+
+    def only_list(self) -> _Entries:
+        self._expect("[")
+        return self._entries()
+
+    def expect_end(self) -> None:
         self._skip_space()
         if self.position < len(self.text):
             raise json.JSONDecodeError("expected the end", self.text, self.position)
-        return lists, starts
 
-    def _entries(self) -> tuple[list[Any], list[int]]:
-        """Entries of a list whose bracket has been taken, and where they start."""
+    def _entries(self) -> _Entries:
+        """Return the entries of a list whose bracket has been taken."""
         entries: list[Any] = []
         starts: list[int] = []
         more = not self._take("]")
