@@ -82,8 +82,7 @@ class _Reader:
         self._expect("{")
         more = not self._take("}")
         while more:
-            name = self._value()
-            self._expect(":")
+            name = self._name()
             if self._take("["):
                 lists[name] = self._entries()
             else:
@@ -111,6 +110,14 @@ class _Reader:
             entries.append(self._value())
             more = self._goes_on("]")
         return entries, starts
+
+    def _name(self) -> str:
+        self._skip_space()
+        start, name = self.position, self._value()
+        if not isinstance(name, str):
+            raise json.JSONDecodeError("expected a name", self.text, start)
+        self._expect(":")
+        return name
 
     def _value(self) -> Any:
         self._skip_space()

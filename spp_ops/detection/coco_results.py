@@ -47,7 +47,7 @@ def write_coco_results(
     """
     numbers = None if categories is None else {name: number for number, name in categories.items()}
     entries = [
-        json.dumps({"image_id": picture} | entry, allow_nan=False)
+        json.dumps({"image_id": picture} | entry)
         for picture, detections in zip(ids, found, strict=True)
         for entry in _entries(detections, numbers)
     ]
@@ -56,6 +56,8 @@ def write_coco_results(
 
 
 def _entries(detections: Detections, numbers: Mapping[str, int] | None) -> list[dict[str, Any]]:
+    if not (np.isfinite(detections.boxes).all() and np.isfinite(detections.scores).all()):
+        raise ValueError("found: expected finite boxes and scores")
     if numbers is None:
         categories = [label + 1 for label in detections.labels.tolist()]
     else:

@@ -68,8 +68,8 @@ def precision_recall(
 ) -> PrecisionRecall:
     """Match the detections of a class with its objects, picture by picture.
 
-    A detection belongs to the object that it overlaps most. From an overlap of `iou` on it finds that object, if none of
-    a better score has; else it is wrong. If the object is difficult the detection does not count.
+    A detection belongs to the object that it overlaps most. From an overlap of `iou` on it finds that object, if none
+    of a better score has; else it is wrong. If the object is difficult the detection does not count.
 
     Args:
         truth: the objects of each picture.
