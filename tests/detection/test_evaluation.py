@@ -20,8 +20,8 @@ from spp_ops.detection.voc_ap import precision_recall
 
 ONE = ("thing",)
 
-# The worked example of Padilla, Netto, da Silva: A survey on performance metrics for object-detection algorithms (2020),
-# also at github.com/rafaelpadilla/Object-Detection-Metrics: seven pictures, (x, y, x2 - x, y2 - y) of objects, and of
+# The worked example of Padilla, Netto and da Silva, A survey on performance metrics for object-detection algorithms,
+# 2020, also at github.com/rafaelpadilla/Object-Detection-Metrics: seven pictures, (x, y, x2 - x, y2 - y) of objects, and of
 # detections after their scores. At an overlap of 0.3 the average precision is 26.84 % (11 points) and 24.56 % (all
 # points, from summands cut to four places).
 PUBLISHED = [
