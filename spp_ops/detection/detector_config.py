@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -60,9 +61,13 @@ class DetectorConfig:
         expect(self.score in get_args(ScoreKind), "score", " or ".join(get_args(ScoreKind)), self.score)
         inputs = get_args(BoxInput)
         expect(self.box_input in (None, *inputs), "box_input", f"{', '.join(inputs)} or None", self.box_input)
-        expect(len(self.scales) > 0 and min(self.scales) >= 1, "scales", "one or more sides in pixels", self.scales)
+        expect(len(self.scales) > 0 and all(map(_counts, self.scales)), "scales", "one or more sides", self.scales)
+        expect(all(map(_counts, self.hidden)), "hidden", "widths of at least 1", self.hidden)
         for name in ("longest", "most"):
-            expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+            expect(_counts(getattr(self, name)), name, "a whole number of at least 1", getattr(self, name))
+        for name in ("target_area", "inset", "score_threshold", "nms_iou"):
+            number = isinstance(getattr(self, name), float | int) and math.isfinite(getattr(self, name))
+            expect(number, name, "a finite number", getattr(self, name))
         expect(self.target_area > 0, "target_area", "a positive number of pixels", self.target_area)
         expect(0 <= self.nms_iou <= 1, "nms_iou", "a number from 0 to 1", self.nms_iou)
 
@@ -106,6 +111,8 @@ def from_data(data: Mapping[str, Any]) -> DetectorConfig:
         ValueError: a field is unknown or has no allowed value.
         TypeError: a field's value is of another kind.
     """
+    if not isinstance(data, Mapping):
+        raise TypeError(f"config: expected a detector's fields, got a {type(data).__name__}")
     unknown = sorted(set(data) - {known.name for known in fields(DetectorConfig)})
     if unknown:
         raise ValueError(f"{unknown[0]}: a detector has no such field")
@@ -121,3 +128,8 @@ def _start_from(net: RegionNet, state: dict[str, Any], complaint: str) -> None:
         known = state.get(f"head.{name}")
         if known is not None and known.shape == tensor.shape:
             tensor.copy_(known)
+
+
+def _counts(value: object) -> bool:
+    """Whether a value is a whole number of at least 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
