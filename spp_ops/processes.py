@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import torch
 from lightning_fabric import Fabric
@@ -11,6 +11,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
 
 Precision: TypeAlias = Literal["32-true", "bf16-mixed", "16-mixed"]  # of the arithmetic in training
+Item = TypeVar("Item")
 
 
 def make_fabric(device: torch.device, precision: Precision = "32-true") -> Fabric:
@@ -41,3 +42,12 @@ def summed(fabric: Fabric, values: Tensor) -> Tensor:
     total = fabric.all_reduce(values, reduce_op="sum")
     assert isinstance(total, Tensor)
     return total
+
+
+def gathered(fabric: Fabric, value: Item) -> list[Item]:
+    """Return the values of all processes, in the order of their ranks."""
+    if fabric.world_size == 1:
+        return [value]
+    everyone: list[Any] = [None] * fabric.world_size
+    torch.distributed.all_gather_object(everyone, value)
+    return everyone
