@@ -20,6 +20,7 @@ from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.joint.data import TrainingPictures, epoch_steps
 from spp_ops.detection.joint.history import save_history_plot
 from spp_ops.detection.joint.training import JointTrainer, StepNumbers
+from spp_ops.detection.joint.validation import mean_ap
 from spp_ops.detection.proposals import Boxes, propose
 from spp_ops.detection.region_net import RegionNet
 from spp_ops.detection.regions import RegionFeatures
@@ -169,7 +170,9 @@ def _train_epoch(
     speed = sum(map(len, steps[begun_at:])) / (time.perf_counter() - begun)
     record: dict[str, float] = {"epoch": epoch, "lr": lr, **means._asdict()}
     if tests is not None and (epoch + 1) % run.job.validate_every == 0:
-        record["val_map"] = _validate(run, *tests, journal)
+        journal.begin("validation", len(tests[0]) // run.fabric.world_size)
+        detector = SPPDetector(run.detector, run.tested_net)
+        record["val_map"] = mean_ap(detector, *tests, run.fabric, journal.advance)
     run.history.append(record)
     journal.end_epoch(record, trainer.step, speed)
 
@@ -187,10 +190,6 @@ def set_row_scale(net: RegionNet, features: RegionFeatures, images: DetectionIma
         mean = torch.cat(squares).mean()
     if mean > 0:
         net.head.row_scale.fill_(float(mean.rsqrt()))
-
-
-def _validate(run: _Run, images: DetectionImages, windows: list[Boxes], journal: Journal) -> float:
-    raise NotImplementedError
 
 
 def _saved_run(job: JointJob, detector: DetectorConfig, config: JointConfig) -> JointCheckpoint | None:

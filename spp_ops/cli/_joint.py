@@ -1,0 +1,97 @@
+"""Options of joint training: each sets the field of `JointConfig` that has its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from spp_ops.cli._classification import Numbers
+from spp_ops.cli._options import Command
+from spp_ops.detection.joint import JointConfig
+
+_DEFAULTS = {field.name: field.default for field in fields(JointConfig)}
+_COUNT, _SHARE, _POSITIVE = click.IntRange(1), click.FloatRange(0, 1), click.FloatRange(0)
+
+
+def _option(name: str, kind: Any, help: str, default: str | None = None) -> Callable[[Command], Command]:
+    shown = _DEFAULTS[name] if default is None else default
+    flag = f"--{name.replace('_', '-')}"
+    return click.option(flag, name, type=kind, help=f"Joint: {help}  [default: {shown}]")
+
+
+_OPTIONS: dict[str, Callable[[Command], Command]] = {
+    "epochs": _option("epochs", _COUNT, "passes over the pictures."),
+    "images_per_step": _option("images_per_step", _COUNT, "pictures a step, over all processes."),
+    "windows_per_image": _option("windows_per_image", _COUNT, "windows of each of them."),
+    "positive_share": _option("positive_share", _SHARE, "share of them that shows an object, at most."),
+    "positive_iou": _option("positive_iou", _SHARE, "least overlap with an object of a window that shows it."),
+    "negative_iou": click.option(
+        "--negative-iou", type=_SHARE, help="Joint: least overlap of a window that shows background.  [default: 0.0]"
+    ),
+    "train_scales": click.option(
+        "--train-scales",
+        type=Numbers(),
+        help="Joint: shorter sides in pixels; each time a picture is resized to one of them.  [default: --scales]",
+    ),
+    "flip": click.option("--flip/--no-flip", default=None, help="Joint: whether to mirror pictures.  [default: flip]"),
+    "colour_shift": _option("colour_shift", _POSITIVE, "strength of random changes of colour."),
+    "lr": _option("lr", float, "learning rate of the head."),
+    "backbone_lr": _option(
+        "backbone_lr", _POSITIVE, "learning rate of the convolutions relative to the head's; 0 freezes them."
+    ),
+    "frozen_layers": _option(
+        "frozen_layers", click.IntRange(0), "lowest layers of the convolution stack that keep their weights."
+    ),
+    "warmup": _option("warmup", click.IntRange(0), "steps over which the learning rate rises."),
+    "milestones": _option(
+        "milestones", Numbers(), "epochs after which it is divided by 10.", "at two thirds and nine tenths"
+    ),
+    "momentum": _option("momentum", float, "of SGD."),
+    "weight_decay": _option("weight_decay", float, "of SGD."),
+    "dropout": _option("dropout", float, "probability of a zero after each hidden layer."),
+    "clip_norm": _option("clip_norm", float, "a longer gradient is shortened to this norm."),
+    "box_weight": _option("box_weight", _POSITIVE, "weight of the boxes' loss."),
+    "ema": _option("ema", float, "decay a step of an average of the weights; 0: none."),
+    "precision": _option("precision", click.Choice(["32-true", "bf16-mixed", "16-mixed"]), "of the arithmetic."),
+    "val_split": click.option("--val-split", help="Joint: a list of DATA to test on while training."),
+    "val_every": click.option(
+        "--val-every", type=_COUNT, help="Joint: epochs from one such test to the next.  [default: 1]"
+    ),
+    "checkpoint_every": click.option(
+        "--checkpoint-every",
+        type=click.IntRange(0),
+        help="Joint: steps from one checkpoint to the next within an epoch; 0: only after epochs.  [default: 0]",
+    ),
+    "stop_after": click.option("--stop-after", type=_COUNT, help="Joint: stop after so many epochs, to be resumed."),
+    "workers": click.option(
+        "--workers", type=click.IntRange(0), help="Joint: processes that load pictures ahead.  [default: 0]"
+    ),
+}
+JOINT_OPTIONS = tuple(_OPTIONS)
+
+
+def joint_options(command: Command) -> Command:
+    """All options of joint training; None where they are not given."""
+    for option in reversed(_OPTIONS.values()):
+        command = option(command)
+    return command
+
+
+def make_joint_config(given: dict[str, Any], scales: tuple[int, ...], seed: int) -> JointConfig:
+    """Return the record that the options ask for.
+
+    Args:
+        given: values of options that were given.
+        scales: those of the detector, which training shares unless it is given others.
+        seed: of all randomness.
+    """
+    settings = {name: value for name, value in given.items() if name in _DEFAULTS}
+    epochs = settings.get("epochs", JointConfig.epochs)
+    settings.setdefault("milestones", (max(epochs * 2 // 3, 1), max(epochs * 9 // 10, 1)))
+    settings["scales"] = given.get("train_scales") or scales
+    if "negative_iou" in given:
+        settings["negative_range"] = (given["negative_iou"], given.get("positive_iou", JointConfig.positive_iou))
+    return JointConfig(**settings, seed=seed)

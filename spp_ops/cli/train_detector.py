@@ -1,0 +1,145 @@
+"""`spp-ops train-detector`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from rich.console import Console
+
+from spp_ops.cli._classification import Numbers
+from spp_ops.cli._detection import data_options, proposals_option, read_data, yellow_lines
+from spp_ops.cli._joint import JOINT_OPTIONS, joint_options, make_joint_config
+from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.datasets.detection import DetectionImages
+from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.proposals import ProposalConfig
+
+_STAGED_OPTIONS = ("preset",)
+_JOINT_HIDDEN = (512,)  # with a pretrained stack; the paper's two layers of 4096 come with ImageNet's weights
+
+
+@click.command(
+    epilog=examples(
+        "train-detector data/VOC2007 --weights DEFAULT --scales 480,576,688 --out runs/joint",
+        "train-detector data/VOC2007 --pipeline staged --preset paper --weights DEFAULT --out runs/staged",
+        "train-detector --format coco --images data/train2017 --annotations data/train.json --out runs/coco --resume",
+        "train-detector data/VOC2007 --arch small5 --backbone-lr 1 --split train --val-split val --out runs/small",
+    )
+)
+@data_options
+@click.option("--split", default="trainval", show_default=True, help="The list of DATA to train on (Pascal VOC).")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="RUN", help="Folder.")
+@click.option(
+    "--pipeline",
+    type=click.Choice(["joint", "staged"]),
+    default="joint",
+    show_default=True,
+    help="joint: all layers at once, through the pooling operator. staged: the paper's fine-tuning, SVMs and boxes.",
+)
+@click.option("--arch", default=DetectorConfig.arch, show_default=True, help="zf5, small5, squeezenet1_0, vgg16, ...")
+@click.option("--weights", help="To start from: a file, or torchvision's entry for its networks (DEFAULT).")
+@click.option("--levels", type=Numbers(), default="6,3,2,1", show_default=True, help="The pyramid.")
+@click.option(
+    "--hidden",
+    type=Numbers(),
+    help=f"Widths of the fully connected layers below the scores; '' for none.  [default: {_JOINT_HIDDEN[0]} (joint), "
+    "4096,4096 (staged)]",
+)
+@click.option(
+    "--scales",
+    type=Numbers(),
+    default=",".join(map(str, DetectorConfig.scales)),
+    show_default=True,
+    help="Shorter sides in pixels of the resized images that the detector looks at.",
+)
+@proposals_option
+@click.option("--no-boxes", is_flag=True, help="Do not learn to correct windows.")
+@click.option("--resume", is_flag=True, help="Go on with the run in RUN, to the same result.")
+@click.option("--deterministic", is_flag=True, help="On a GPU: the same result from every run, for some speed.")
+@click.option(
+    "--preset",
+    type=click.Choice(["paper", "authors", "small"]),
+    help="Staged: the settings of the paper, of its authors' code, or for some hundred pictures.  [default: small]",
+)
+@joint_options
+@device_option
+@seed_option
+def command(
+    *,
+    data: Path | None,
+    data_format: Any,
+    images: Path | None,
+    annotations: Path | None,
+    on_bad: Any,
+    split: str,
+    out: Path,
+    pipeline: str,
+    arch: str,
+    weights: str | None,
+    levels: tuple[int, ...],
+    hidden: tuple[int, ...] | None,
+    scales: tuple[int, ...],
+    proposals: ProposalConfig | None,
+    no_boxes: bool,
+    resume: bool,
+    deterministic: bool,
+    device: torch.device,
+    seed: int,
+    **of_a_pipeline: Any,
+) -> None:
+    """Train a detector on DATA: Pascal VOC's layout (JPEGImages, Annotations, ImageSets/Main), or COCO's.
+
+    RUN gets the detector, which is all that `detect` and `evaluate-detector` need, the run's checkpoints, scalars for
+    TensorBoard, and training.png. Under `torchrun` the pictures of a step are shared by all processes.
+    """
+    given = {name: value for name, value in of_a_pipeline.items() if value is not None}
+    _refuse_options_of_the_other(pipeline, given)
+    torch.use_deterministic_algorithms(deterministic)
+    console = Console()
+
+    def read(which: str, classes: Sequence[str] | None = None) -> DetectionImages:
+        return read_data(
+            data,
+            data_format,
+            images,
+            annotations,
+            split=which,
+            classes=classes,
+            on_bad=on_bad,
+            notice=yellow_lines(console),
+        )
+
+    pictures = read(split)
+    detector = DetectorConfig(pictures.classes, arch, levels, scales=scales, proposals=proposals or ProposalConfig())
+    if pipeline == "staged":
+        raise ValueError("pipeline: staged training is not part of this build")
+    from spp_ops.detection.joint import JointJob, train_joint
+
+    config = make_joint_config(given, scales, seed)
+    detector = replace(
+        detector, hidden=_JOINT_HIDDEN if hidden is None else hidden, box_input=None if no_boxes else "trunk"
+    )
+    tests = read(given["val_split"], pictures.classes) if "val_split" in given else None
+    job = JointJob(
+        out,
+        weights,
+        resume,
+        given.get("workers", 0),
+        given.get("checkpoint_every", 0),
+        given.get("val_every", 1),
+        given.get("stop_after"),
+    )
+    train_joint(pictures, tests, detector, config, job=job, device=device, console=console)
+    console.print(f"saved in {out}", highlight=False)
+
+
+def _refuse_options_of_the_other(pipeline: str, given: dict[str, Any]) -> None:
+    other, names = ("staged", _STAGED_OPTIONS) if pipeline == "joint" else ("joint", JOINT_OPTIONS)
+    for name in names:
+        if name in given:
+            raise ValueError(f"--{name.replace('_', '-')}: an option of --pipeline {other}, given with {pipeline}")
