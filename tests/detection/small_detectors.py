@@ -17,6 +17,7 @@ CLASSES = ("cat", "dog", "owl")
 def small_detector(seed: int = 0, **changes: Any) -> SPPDetector:
     """An untrained detector whose scores differ from window to window."""
     settings: dict[str, Any] = {
+        "classes": CLASSES,
         "arch": "small5",
         "levels": (2, 1),
         "hidden": (8,),
@@ -25,7 +26,7 @@ def small_detector(seed: int = 0, **changes: Any) -> SPPDetector:
         "score_threshold": 0.3,
     }
     torch.manual_seed(seed)
-    config = DetectorConfig(CLASSES, **{**settings, **changes})
+    config = DetectorConfig(**{**settings, **changes})
     net = config.build()
     net.head.row_scale.fill_(0.5)
     for layer in (net.head.score, net.head.box):

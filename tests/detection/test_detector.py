@@ -85,7 +85,7 @@ def test_proposals_from_a_file_belong_to_pictures_by_name(tmp_path: Path) -> Non
     assert_same(detector.detect(tmp_path / "a.png"), detector.detect(photo(), windows_of()[:100]))
     with pytest.raises(ValueError, match=r"no boxes for image b\.png"):
         detector.detect(tmp_path / "b.png")
-    with pytest.raises(ValueError, match="windows: expected some, as .* knows pictures by their files' names"):
+    with pytest.raises(ValueError, match=r"windows: expected some, as .* knows pictures by their files' names"):
         detector.detect(photo())
 
 

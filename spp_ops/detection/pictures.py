@@ -1,0 +1,129 @@
+"""Photos with the boxes of what is found in them, and of what is there."""
+
+from __future__ import annotations
+
+import colorsys
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import matplotlib
+from PIL import Image, ImageDraw, ImageFont
+
+from spp_ops.datasets.detection import Objects
+from spp_ops.datasets.image import Pixels
+from spp_ops.detection.detections import Detections
+
+Colour: TypeAlias = tuple[int, int, int]
+Rectangle: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom
+
+LEAST_SIDE = 640  # a smaller picture is enlarged until its longer side has this many pixels
+_GAP = 8  # pixels between two pictures
+_PAPER = (255, 255, 255)
+
+
+class _Marked(NamedTuple):
+    """A box to be drawn."""
+
+    box: list[float]
+    text: str
+    colour: Colour
+
+
+def draw_detections(image: Pixels, found: Detections, truth: Objects | None = None) -> Image.Image:
+    """Draw what is found: a box each, in its class's colour, with class and score.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        found: in pixels of `image`.
+        truth: the objects that are there, of the same classes; they are drawn on the photo a second time, to the left.
+
+    Returns:
+        The photo, enlarged if it is small; with `truth` two of them, each under a line that says which it is.
+    """
+    rows = zip(found.boxes.tolist(), found.class_names, found.scores.tolist(), found.labels.tolist(), strict=True)
+    marked = [_Marked(box, f"{name} {score:.2f}", class_colour(label)) for box, name, score, label in rows]
+    picture = _draw(image, marked)
+    if truth is None:
+        return picture
+    there = zip(truth.boxes.tolist(), truth.labels.tolist(), truth.difficult.tolist(), strict=True)
+    known = [
+        _Marked(box, found.classes[label] + (" (difficult)" if difficult else ""), class_colour(label))
+        for box, label, difficult in there
+    ]
+    return _beside(_draw(image, known), picture, ("there", "found"))
+
+
+def class_colour(label: int) -> Colour:
+    """A colour of its own for each class: hues as far apart as may be, whatever their number."""
+    red, green, blue = colorsys.hsv_to_rgb((0.35 + label * 0.61803398875) % 1, 0.9, 1.0 if label % 2 == 0 else 0.8)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def _draw(image: Pixels, marked: list[_Marked]) -> Image.Image:
+    factor = max(LEAST_SIDE / max(image.shape[:2]), 1.0)
+    size = max(round(image.shape[1] * factor), 1), max(round(image.shape[0] * factor), 1)
+    picture = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS) if factor > 1 else Image.fromarray(image)
+    canvas = ImageDraw.Draw(picture)
+    width = max(round(max(size) / 300), 3)
+    font = _font(max(round(max(size) / 50), 12))
+    scaled = [
+        mark._replace(box=[side * factor for side in mark.box[:2]] + [(side + 1) * factor - 1 for side in mark.box[2:]])
+        for mark in marked
+    ]
+    for mark in reversed(scaled):  # the best on top
+        outer = [mark.box[0] - 1, mark.box[1] - 1, mark.box[2] + 1, mark.box[3] + 1]
+        canvas.rectangle(outer, outline=(0, 0, 0), width=width + 2)
+        canvas.rectangle(mark.box, outline=mark.colour, width=width)
+    taken: list[Rectangle] = []
+    for mark in scaled:
+        taken.append(_label(canvas, mark, font, size, taken))
+    return picture
+
+
+def _label(
+    canvas: ImageDraw.ImageDraw,
+    mark: _Marked,
+    font: ImageFont.FreeTypeFont,
+    size: tuple[int, int],
+    taken: list[Rectangle],
+) -> Rectangle:
+    """Write a box's text where it hides no other text, if there is such a place; return the place."""
+    left, top, right, bottom = canvas.textbbox((0, 0), mark.text, font=font)
+    pad = max(round((bottom - top) / 5), 2)
+    wide, high = right - left + 2 * pad, bottom - top + 2 * pad
+    x1, y1, x2, y2 = mark.box
+    corners = ((x1, y1 - high), (x2 - wide, y1 - high), (x1, y2), (x2 - wide, y2), (x1, y1), (x1, y2 - high))
+    places = [_inside(x, y, wide, high, size) for x, y in corners]
+    free = (place for place in places if not any(_meet(place, other) for other in taken))
+    place = next(free, places[0])
+    canvas.rectangle(place, fill=mark.colour)
+    brightness = 0.299 * mark.colour[0] + 0.587 * mark.colour[1] + 0.114 * mark.colour[2]
+    text = (0, 0, 0) if brightness > 110 else (255, 255, 255)
+    canvas.text((place[0] + pad - left, place[1] + pad - top), mark.text, fill=text, font=font)
+    return place
+
+
+def _inside(x: float, y: float, wide: float, high: float, size: tuple[int, int]) -> Rectangle:
+    """The rectangle moved into the picture."""
+    x, y = max(min(x, size[0] - wide), 0), max(min(y, size[1] - high), 0)
+    return x, y, x + wide, y + high
+
+
+def _meet(one: Rectangle, other: Rectangle) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _beside(left: Image.Image, right: Image.Image, titles: tuple[str, str]) -> Image.Image:
+    font = _font(max(round(max(left.size) / 40), 14))
+    strip = round(font.size * 1.6)
+    page = Image.new("RGB", (left.width + _GAP + right.width, strip + max(left.height, right.height)), _PAPER)
+    canvas = ImageDraw.Draw(page)
+    for picture, title, x in ((left, titles[0], 0), (right, titles[1], left.width + _GAP)):
+        page.paste(picture, (x, strip))
+        canvas.text((x + picture.width / 2, strip / 2), title, fill=(0, 0, 0), font=font, anchor="mm")
+    return page
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """Matplotlib's own: it has the letters of most scripts, and is there on every machine."""
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"), size)
