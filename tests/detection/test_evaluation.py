@@ -21,9 +21,9 @@ from spp_ops.detection.voc_ap import precision_recall
 ONE = ("thing",)
 
 # The worked example of Padilla, Netto and da Silva, A survey on performance metrics for object-detection algorithms,
-# 2020, also at github.com/rafaelpadilla/Object-Detection-Metrics: seven pictures; (x, y, x2 - x, y2 - y) of objects, and
-# of detections after their scores. At an overlap of 0.3 the average precision is 26.84 % (11 points) and 24.56 % (all
-# points, from summands cut to four places).
+# 2020, also at github.com/rafaelpadilla/Object-Detection-Metrics: seven pictures; (x, y, x2 - x, y2 - y) of objects,
+# and of detections after their scores. At an overlap of 0.3 the average precision is 26.84 % (11 points) and 24.56 %
+# (all points, from summands cut to four places).
 PUBLISHED = [
     ([(25, 16, 38, 56), (129, 123, 41, 62)], [(0.88, 5, 67, 31, 48), (0.70, 119, 111, 40, 67), (0.80, 124, 9, 49, 67)]),
     (
