@@ -1,0 +1,72 @@
+"""Which detector a command uses: the runs it is made of, and what of their records is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from spp_ops.cli._classification import Numbers
+from spp_ops.cli._detection import proposals_option
+from spp_ops.cli._options import Command
+from spp_ops.detection.combination import CombinedDetector
+from spp_ops.detection.detector import SPPDetector
+from spp_ops.detection.interface import Detector
+from spp_ops.detection.proposals import ProposalConfig
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What the options say; None: as the run has it."""
+
+    score_threshold: float | None
+    scales: tuple[int, ...] | None
+    proposals: ProposalConfig | None
+    windows: int | None
+
+    def of(self, detector: SPPDetector) -> SPPDetector:
+        """Return a detector with the changed record."""
+        proposals = self.proposals or detector.proposals
+        if self.windows is not None:
+            proposals = replace(proposals, limit=self.windows)
+        changes: dict[str, Any] = {"proposals": proposals}
+        for name in ("score_threshold", "scales"):
+            if getattr(self, name) is not None:
+                changes[name] = getattr(self, name)
+        return detector.changed(**changes)
+
+
+def detector_options(command: Command) -> Command:
+    """--weights, and what may be changed of the runs' records."""
+    options: list[Callable[[Command], Command]] = [
+        click.option(
+            "--weights",
+            "runs",
+            type=click.Path(path_type=Path),
+            required=True,
+            multiple=True,
+            metavar="RUN",
+            help="A run's folder. Given more than once: the detectors are combined.",
+        ),
+        click.option("--score-threshold", type=float, help="Boxes that score less are dropped."),
+        click.option("--scales", type=Numbers(), help="Shorter sides in pixels of the resized images."),
+        proposals_option,
+        click.option("--windows", type=click.IntRange(1), help="At most this many windows a picture."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def load_detectors(runs: tuple[Path, ...], changes: Changes, device: torch.device) -> list[SPPDetector]:
+    """Read the runs' detectors and change their records."""
+    return [changes.of(SPPDetector.load(run)).to(device) for run in runs]
+
+
+def combined(detectors: list[SPPDetector]) -> Detector:
+    """Return the one detector, or the combination of several."""
+    return detectors[0] if len(detectors) == 1 else CombinedDetector(detectors)
