@@ -1,0 +1,144 @@
+"""The windows that joint training draws: how many, of what overlap, and from which random numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from scenes import WINDOWS, read_scenes
+
+from spp_ops.datasets.detection import DetectionImages, Objects
+from spp_ops.detection.boxes import box_iou, decode_boxes, mirror_boxes
+from spp_ops.detection.joint.config import JointConfig
+from spp_ops.detection.joint.data import TrainingPictures, draw_training_windows, epoch_steps, shifted_copies
+from spp_ops.detection.joint.loss import detection_losses
+
+CONFIG = JointConfig(windows_per_image=32, scales=(96, 80), seed=3)
+
+
+def pictures(scenes: Path, config: JointConfig = CONFIG, images: DetectionImages | None = None) -> TrainingPictures:
+    images = images or read_scenes(scenes)
+    with np.load(scenes / WINDOWS) as windows:
+        return TrainingPictures(images, [windows[name] for name in images.names], config)
+
+
+def test_a_sample_follows_from_seed_epoch_and_row_alone(scenes: Path) -> None:
+    data, again = pictures(scenes), pictures(scenes)
+    for _ in range(3):
+        data[1]
+    torch.manual_seed(99)
+    for one, two in zip(data[4], again[4], strict=True):
+        assert one == two if isinstance(one, int) else torch.equal(one, two)
+    again.begin_epoch(1)
+    assert not torch.equal(data[4].windows, again[4].windows)
+    other = pictures(scenes, replace(CONFIG, seed=4))
+    assert not torch.equal(data[4].windows, other[4].windows)
+
+
+def test_samples_use_all_scales_and_both_directions(scenes: Path) -> None:
+    data, plain = pictures(scenes), pictures(scenes, replace(CONFIG, flip=False))
+    scales, mirrored = set(), set()
+    for epoch in range(6):
+        data.begin_epoch(epoch)
+        sample = data[0]
+        scales.add(sample.scale)
+        mirrored.add(torch.equal(sample.pixels, plain[0].pixels.flip(1)))
+        assert mirrored <= {True, False}
+        assert mirrored or torch.equal(sample.pixels, plain[0].pixels)
+    assert (scales, mirrored) == ({0, 1}, {True, False})
+
+
+@pytest.mark.parametrize("epoch", range(4))  # mirrored in some
+def test_targets_take_positives_to_their_objects(scenes: Path, epoch: int) -> None:
+    images = read_scenes(scenes)
+    data = pictures(scenes)
+    data.begin_epoch(epoch)
+    for row in range(len(images)):
+        sample = data[row]
+        objects = images.objects[row]
+        boxes = torch.from_numpy(objects.boxes)
+        if not torch.equal(sample.pixels, torch.from_numpy(data._load(row))):
+            boxes = mirror_boxes(boxes, sample.pixels.shape[1])
+        iou = box_iou(sample.windows, boxes)
+        positive = sample.labels > 0
+        assert positive.any()
+        assert positive.sum() <= 8
+        assert len(sample.windows) == 32
+        assert (iou.amax(dim=1) >= 0.5).equal(positive)
+        corrected = decode_boxes(sample.windows[positive], sample.targets[positive])
+        nearest = iou[positive].argmax(dim=1)
+        torch.testing.assert_close(corrected, boxes[nearest], rtol=0, atol=1e-3)
+        assert sample.labels[positive].equal(torch.from_numpy(objects.labels)[nearest] + 1)
+        assert (sample.targets[~positive] == 0).all()
+
+
+def test_windows_on_difficult_objects_are_not_drawn() -> None:
+    objects = torch.tensor([[0.0, 0, 9, 9], [50, 50, 59, 59]])
+    windows = torch.tensor([[0.0, 0, 9, 9], [50, 50, 59, 58], [80, 80, 89, 89]])
+    generator = torch.Generator().manual_seed(0)
+    config = replace(CONFIG, windows_per_image=8)
+    drawn = draw_training_windows(windows, objects[:1], torch.tensor([2]), objects[1:], config, generator)
+    assert drawn.windows.tolist() == [windows[0].tolist(), windows[2].tolist()]
+    assert drawn.labels.tolist() == [3, 0]
+    both = draw_training_windows(windows, objects, torch.tensor([2, 0]), objects[:0], config, generator)
+    assert sorted(both.labels.tolist()) == [0, 1, 3]
+
+
+def test_pictures_without_objects_give_background(scenes: Path) -> None:
+    images = read_scenes(scenes)
+    empty = replace(images, objects=(Objects.none(), *images.objects[1:]))
+    sample = pictures(scenes, images=empty)[0]
+    assert len(sample.windows) == 32
+    assert not sample.labels.any()
+    assert not sample.targets.any()
+
+
+def test_a_picture_without_any_window_gives_none(scenes: Path) -> None:
+    images = replace(read_scenes(scenes), objects=tuple(Objects.none() for _ in range(7)))
+    sample = TrainingPictures(images, [np.zeros((0, 4), np.float32)] * 7, CONFIG)[0]
+    assert sample.windows.shape == (0, 4)
+    assert sample.labels.shape == (0,)
+
+
+def test_copies_of_objects_stay_near_them_and_inside() -> None:
+    boxes = torch.tensor([[10.0, 10, 29, 49], [0, 0, 0, 0], [60, 60, 63, 63]])
+    config = replace(CONFIG, object_copies=50, object_shift=0.15)
+    copies = shifted_copies(boxes, config, 64, 64, torch.Generator().manual_seed(1))
+    assert copies.shape == (150, 4)
+    assert (copies[:, :2] <= copies[:, 2:]).all()
+    assert copies.min() >= 0
+    assert copies.max() <= 63
+    assert box_iou(copies[::3], boxes[:1]).min() > 0.4
+    assert box_iou(copies[::3], boxes[:1]).max() < 1
+
+
+def test_an_epoch_uses_each_picture_once() -> None:
+    steps = epoch_steps(replace(CONFIG, images_per_step=3), 7, 0)
+    assert [len(step) for step in steps] == [3, 3, 1]
+    assert sorted(row for step in steps for row in step) == list(range(7))
+    assert steps != epoch_steps(replace(CONFIG, images_per_step=3), 7, 1)
+
+
+def test_losses_are_of_the_right_class_and_of_positives_only() -> None:
+    scores = torch.tensor([[2.0, 0, 0], [0, 1, 0], [0, 0, 3]])
+    labels = torch.tensor([0, 2, 2])
+    corrections = torch.zeros(3, 2, 4, requires_grad=True)
+    targets = torch.tensor([[9.0] * 4, [0.5, 0, 0, 0], [0, 3, 0, 0]])
+    losses = detection_losses(scores, corrections, labels, targets)
+    assert losses.classes.item() == pytest.approx(float(F.cross_entropy(scores, labels, reduction="sum")))
+    assert losses.boxes.item() == pytest.approx(0.5 * 0.5**2 + (3 - 0.5))
+    losses.boxes.backward()
+    assert corrections.grad is not None
+    assert corrections.grad.nonzero().tolist() == [[1, 1, 0], [2, 1, 1]]
+    assert float(detection_losses(scores, None, labels, targets).boxes) == 0
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    config = JointConfig(lr=1.0, warmup=4, milestones=(2, 3))
+    assert [config.rate(0, step) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert [config.rate(epoch, 100) for epoch in range(4)] == pytest.approx([1.0, 1.0, 0.1, 0.01])
+    assert replace(config, warmup=0).rate(0, 0) == 1.0
