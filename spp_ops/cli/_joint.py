@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import click
 
 from spp_ops.cli._classification import Numbers
 from spp_ops.cli._options import Command
-from spp_ops.detection.joint import JointConfig
+from spp_ops.detection.joint import JointConfig, JointJob
 
 _DEFAULTS = {field.name: field.default for field in fields(JointConfig)}
 _COUNT, _SHARE, _POSITIVE = click.IntRange(1), click.FloatRange(0, 1), click.FloatRange(0)
@@ -95,3 +96,10 @@ def make_joint_config(given: dict[str, Any], scales: tuple[int, ...], seed: int)
     if "negative_iou" in given:
         settings["negative_range"] = (given["negative_iou"], given.get("positive_iou", JointConfig.positive_iou))
     return JointConfig(**settings, seed=seed)
+
+
+def make_joint_job(given: dict[str, Any], out: Path, weights: str | None, resume: bool) -> JointJob:
+    """Return what else the options ask for."""
+    names = {"workers": "workers", "checkpoint_every": "checkpoint_every", "val_every": "validate_every"}
+    others = {field: given[name] for name, field in names.items() if name in given}
+    return JointJob(out, weights, resume, stop_after=given.get("stop_after"), **others)

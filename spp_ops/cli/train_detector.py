@@ -13,11 +13,13 @@ from rich.console import Console
 
 from spp_ops.cli._classification import Numbers
 from spp_ops.cli._detection import data_options, proposals_option, read_data, yellow_lines
-from spp_ops.cli._joint import JOINT_OPTIONS, joint_options, make_joint_config
+from spp_ops.cli._joint import JOINT_OPTIONS, joint_options, make_joint_config, make_joint_job
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.joint import train_joint
 from spp_ops.detection.proposals import ProposalConfig
+from spp_ops.detection.staged import PRESETS, StagedJob, train_staged
 
 _STAGED_OPTIONS = ("preset",)
 _JOINT_HIDDEN = (512,)  # with a pretrained stack; the paper's two layers of 4096 come with ImageNet's weights
@@ -63,7 +65,7 @@ _JOINT_HIDDEN = (512,)  # with a pretrained stack; the paper's two layers of 409
 @click.option("--deterministic", is_flag=True, help="On a GPU: the same result from every run, for some speed.")
 @click.option(
     "--preset",
-    type=click.Choice(["paper", "authors", "small"]),
+    type=click.Choice(list(PRESETS)),
     help="Staged: the settings of the paper, of its authors' code, or for some hundred pictures.  [default: small]",
 )
 @joint_options
@@ -99,6 +101,8 @@ def command(
     """
     given = {name: value for name, value in of_a_pipeline.items() if value is not None}
     _refuse_options_of_the_other(pipeline, given)
+    if data_format == "coco" and "val_split" in given:
+        raise ValueError(f"--val-split: not used with --format coco, got {given['val_split']}")
     torch.use_deterministic_algorithms(deterministic)
     console = Console()
 
@@ -117,24 +121,24 @@ def command(
     pictures = read(split)
     detector = DetectorConfig(pictures.classes, arch, levels, scales=scales, proposals=proposals or ProposalConfig())
     if pipeline == "staged":
-        raise ValueError("pipeline: staged training is not part of this build")
-    from spp_ops.detection.joint import JointJob, train_joint
-
-    config = make_joint_config(given, scales, seed)
-    detector = replace(
-        detector, hidden=_JOINT_HIDDEN if hidden is None else hidden, box_input=None if no_boxes else "trunk"
-    )
-    tests = read(given["val_split"], pictures.classes) if "val_split" in given else None
-    job = JointJob(
-        out,
-        weights,
-        resume,
-        given.get("workers", 0),
-        given.get("checkpoint_every", 0),
-        given.get("val_every", 1),
-        given.get("stop_after"),
-    )
-    train_joint(pictures, tests, detector, config, job=job, device=device, console=console)
+        config = replace(PRESETS[given.get("preset", "small")], seed=seed)
+        staged = replace(config, boxes=None) if no_boxes else config
+        detector = detector if hidden is None else replace(detector, hidden=hidden)
+        train_staged(pictures, detector, staged, job=StagedJob(out, weights, resume), device=device, console=console)
+    else:
+        tests = read(given["val_split"], pictures.classes) if "val_split" in given else None
+        detector = replace(
+            detector, hidden=_JOINT_HIDDEN if hidden is None else hidden, box_input=None if no_boxes else "trunk"
+        )
+        train_joint(
+            pictures,
+            tests,
+            detector,
+            make_joint_config(given, scales, seed),
+            job=make_joint_job(given, out, weights, resume),
+            device=device,
+            console=console,
+        )
     console.print(f"saved in {out}", highlight=False)
 
 
