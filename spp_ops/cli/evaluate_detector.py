@@ -1,0 +1,134 @@
+"""`spp-ops evaluate-detector`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from spp_ops.cli._detection import data_options, read_data, yellow_lines
+from spp_ops.cli._detectors import Changes, combined, detector_options, load_detectors
+from spp_ops.cli._options import device_option, examples, output_option, seed_option
+from spp_ops.datasets.coco_detection import read_coco_categories
+from spp_ops.detection.coco_results import write_coco_results
+from spp_ops.detection.evaluation import evaluate_detections
+from spp_ops.detection.proposals import ProposalConfig
+from spp_ops.detection.report import class_table, evaluation_data, evaluation_table, save_curves
+from spp_ops.detection.running import find_windows, run_detector
+from spp_ops.files import write_json
+from spp_ops.processes import make_fabric
+
+
+@click.command(
+    epilog=examples(
+        "evaluate-detector data/VOC2007 --weights runs/joint",
+        "evaluate-detector data/VOC2007 --weights runs/a --weights runs/b --split val --json map.json --plot map.png",
+        "evaluate-detector --format coco --images data/val2017 --annotations data/val.json --weights runs/coco",
+        "evaluate-detector data/VOC2007 --weights runs/joint --scales 688 --windows 1000",
+    )
+)
+@data_options
+@click.option("--split", default="test", show_default=True, help="The list of DATA to test on (Pascal VOC).")
+@detector_options
+@click.option(
+    "--iou",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.5,
+    show_default=True,
+    help="Overlap from which on an object counts as found (Pascal VOC's figures).",
+)
+@output_option("json", "Write the figures there.")
+@output_option("plot", "Draw precision over recall there (.png, .svg, .pdf).")
+@output_option("results", "Write the boxes there in COCO's results format.")
+@click.option(
+    "--workers", type=click.IntRange(0, 256), default=0, show_default=True, help="Processes that find windows; 0: all."
+)
+@click.option("--cache", type=click.Path(path_type=Path), help="Folder for windows found.  [default: ~/.cache/spp_ops]")
+@device_option
+@seed_option
+def command(
+    *,
+    data: Path | None,
+    data_format: Any,
+    images: Path | None,
+    annotations: Path | None,
+    on_bad: Any,
+    split: str,
+    runs: tuple[Path, ...],
+    score_threshold: float | None,
+    scales: tuple[int, ...] | None,
+    proposals: ProposalConfig | None,
+    windows: int | None,
+    iou: float,
+    json_path: Path | None,
+    plot_path: Path | None,
+    results_path: Path | None,
+    workers: int,
+    cache: Path | None,
+    device: torch.device,
+    seed: int,
+) -> None:
+    """Test a detector on DATA: Pascal VOC's layout (JPEGImages, Annotations, ImageSets/Main), or COCO's.
+
+    Prints each class's average precision and their means by the rules of Pascal VOC 2007 (11-point), of later years
+    (all points) and of COCO, beside the paper's of the same setting. Under `torchrun` the pictures are shared by all
+    processes. Nothing is random here: --seed is taken and changes nothing.
+    """
+    console = Console()
+    fabric = make_fabric(device)
+    detectors = load_detectors(runs, Changes(score_threshold, scales, proposals, windows), fabric.device)
+    detector = combined(detectors)
+    pictures = read_data(
+        data,
+        data_format,
+        images,
+        annotations,
+        split=split,
+        classes=detector.classes,
+        on_bad=on_bad,
+        notice=yellow_lines(console) if fabric.is_global_zero else lambda line: None,
+    )
+    begun = time.perf_counter()
+    with Progress(console=console, transient=True, disable=not fabric.is_global_zero) as progress:
+        total = -(-len(pictures) // fabric.world_size)
+        first = progress.add_task("windows", total=total)
+        boxes = find_windows(
+            detector,
+            pictures,
+            cache=cache,
+            workers=workers,
+            after_picture=lambda: progress.advance(first),
+            fabric=fabric,
+        )
+        proposed = time.perf_counter()
+        second = progress.add_task("pictures", total=total)
+        found = run_detector(
+            detector, pictures, windows=boxes, after_picture=lambda: progress.advance(second), fabric=fabric
+        )
+    done = time.perf_counter()
+    if not fabric.is_global_zero:
+        return
+    evaluation = evaluate_detections(pictures, found, iou)
+    configs = [each.config for each in detectors]
+    name = data.name if data is not None else str(annotations)
+    console.print(class_table(evaluation))
+    console.print(evaluation_table(evaluation, configs, name))
+    seconds = {"windows": (proposed - begun) / len(pictures), "detector": (done - proposed) / len(pictures)}
+    count = sum(map(len, boxes)) / len(pictures)
+    console.print(
+        f"a picture: {count:.0f} windows in {seconds['windows']:.3f} s (0 where they were kept from before), "
+        f"detector {seconds['detector']:.3f} s",
+        highlight=False,
+    )
+    if json_path is not None:
+        write_json(json_path, evaluation_data(evaluation, configs, seconds))
+    if plot_path is not None:
+        save_curves(plot_path, evaluation)
+    if results_path is not None:
+        categories = None if annotations is None else read_coco_categories(annotations)
+        write_coco_results(results_path, pictures.ids, found, categories)
