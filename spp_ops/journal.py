@@ -60,7 +60,7 @@ class Journal:
                 self._scalars.add_scalar(f"epoch/{name}", value, step)
             self._scalars.flush()
             numbers = "  ".join(f"{name} {value:.4g}" for name, value in record.items())
-            self._console.print(f"{numbers}  {images_a_second:.0f} images/s", highlight=False)
+            self._console.print(f"{numbers}  {images_a_second:.3g} images/s", highlight=False)
 
     def __enter__(self) -> Journal:
         self._bars.start()

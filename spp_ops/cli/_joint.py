@@ -32,6 +32,7 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "negative_iou": click.option(
         "--negative-iou", type=_SHARE, help="Joint: least overlap of a window that shows background.  [default: 0.0]"
     ),
+    "hard_share": _option("hard_share", _SHARE, "share of them that counts, those with the largest loss."),
     "train_scales": click.option(
         "--train-scales",
         type=Numbers(),
@@ -54,6 +55,7 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "weight_decay": _option("weight_decay", float, "of SGD."),
     "dropout": _option("dropout", float, "probability of a zero after each hidden layer."),
     "clip_norm": _option("clip_norm", float, "a longer gradient is shortened to this norm."),
+    "row_rms": _option("row_rms", float, "root mean square that pooled rows are scaled to."),
     "box_weight": _option("box_weight", _POSITIVE, "weight of the boxes' loss."),
     "ema": _option("ema", float, "decay a step of an average of the weights; 0: none."),
     "precision": _option("precision", click.Choice(["32-true", "bf16-mixed", "16-mixed"]), "of the arithmetic."),

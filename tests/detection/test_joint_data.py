@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from scenes import WINDOWS, read_scenes
 
 from spp_ops.datasets.detection import DetectionImages, Objects
 from spp_ops.detection.boxes import box_iou, decode_boxes, mirror_boxes
 from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.joint.data import TrainingPictures, draw_training_windows, epoch_steps, shifted_copies
-from spp_ops.detection.joint.loss import detection_losses
+from spp_ops.detection.joint.loss import hardest, window_losses
 
 CONFIG = JointConfig(windows_per_image=32, scales=(96, 80), seed=3)
 
@@ -128,13 +127,20 @@ def test_losses_are_of_the_right_class_and_of_positives_only() -> None:
     labels = torch.tensor([0, 2, 2])
     corrections = torch.zeros(3, 2, 4, requires_grad=True)
     targets = torch.tensor([[9.0] * 4, [0.5, 0, 0, 0], [0, 3, 0, 0]])
-    losses = detection_losses(scores, corrections, labels, targets)
-    assert losses.classes.item() == pytest.approx(float(F.cross_entropy(scores, labels, reduction="sum")))
-    assert losses.boxes.item() == pytest.approx(0.5 * 0.5**2 + (3 - 0.5))
-    losses.boxes.backward()
+    losses = window_losses(scores, corrections, labels, targets)
+    torch.testing.assert_close(losses.classes, -scores.log_softmax(dim=1)[torch.arange(3), labels])
+    assert losses.boxes.tolist() == [0, 0.5 * 0.5**2, 3 - 0.5]
+    losses.boxes.sum().backward()
     assert corrections.grad is not None
     assert corrections.grad.nonzero().tolist() == [[1, 1, 0], [2, 1, 1]]
-    assert float(detection_losses(scores, None, labels, targets).boxes) == 0
+    assert window_losses(scores, None, labels, targets).boxes.tolist() == [0, 0, 0]
+
+
+def test_the_hardest_windows_are_chosen_picture_by_picture() -> None:
+    total = torch.tensor([0.1, 0.9, 0.5, 7, 8, 9, 3])
+    assert sorted(hardest(total, [3, 4], 0.5).tolist()) == [1, 2, 4, 5]
+    assert sorted(hardest(total, [3, 0, 4], 0.1).tolist()) == [1, 5]
+    assert sorted(hardest(total, [7], 1.0).tolist()) == list(range(7))
 
 
 def test_the_learning_rate_rises_and_falls() -> None:

@@ -18,7 +18,7 @@ from spp_ops.detection.joint import JointCheckpoint
 
 _OPTIONS = (
     "--arch small5 --levels 2,1 --hidden 8 --dropout 0 --scales 96 --train-scales 96,80 --epochs 2 --backbone-lr 1 "
-    "--images-per-step 3 --windows-per-image 16 --ema 0.5 --warmup 2 --device cpu --val-split test"
+    "--images-per-step 3 --windows-per-image 16 --ema 0.5 --warmup 2 --hard-share 0.5 --device cpu --val-split test"
 )
 
 
@@ -55,7 +55,7 @@ def test_two_processes_train_as_one(scenes: Path, tmp_path: Path) -> None:
     [
         (["--preset", "paper"], "--preset: an option of --pipeline staged, given with joint"),
         (["--pipeline", "staged"], "--epochs: an option of --pipeline joint, given with staged"),
-        (["--format", "coco"], "DATA: not used with --format coco, got"),
+        (["--format", "coco"], "--val-split: not used with --format coco, got test"),
         (["--images", "."], "--images: not used with --format voc, got ."),
         (["--proposals", "guess"], "expected one of selective-search-fast"),
         (["--arch", "small6"], "arch: expected one of"),
@@ -70,3 +70,12 @@ def test_what_is_asked_for_wrongly_is_named(scenes: Path, tmp_path: Path, extra:
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1
     assert complaint in result.stderr
+
+
+def test_the_staged_pipeline_trains_from_the_same_command(scenes: Path, tmp_path: Path) -> None:
+    options = "--pipeline staged --arch small5 --levels 2,1 --hidden 8 --scales 96 --no-boxes --device cpu"
+    places = [str(scenes), "--out", str(tmp_path), "--proposals", str(scenes / WINDOWS)]
+    result = CliRunner().invoke(main, ["train-detector", *places, *options.split()])
+    assert result.exit_code == 0, result.output
+    config = SPPDetector.load(tmp_path).config
+    assert (config.score, config.box_input, config.classes) == ("margin", None, ("blue", "red"))

@@ -167,6 +167,15 @@ def test_pooled_rows_are_scaled_to_a_root_mean_square_of_one(scenes: Path, tmp_p
     assert 0.3 < float(rows.square().mean().sqrt()) < 3
 
 
+def test_the_hardest_windows_have_the_larger_loss(scenes: Path, tmp_path: Path) -> None:
+    losses = []
+    for share in (1.0, 0.25):
+        config = replace(TRAINING, epochs=1, lr=1e-30, hard_share=share, box_weight=0.0)
+        run(scenes, JointJob(tmp_path / str(share)), config)
+        losses.append(JointCheckpoint.load(tmp_path / str(share)).history[0]["class_loss"])
+    assert losses[1] > 1.02 * losses[0]
+
+
 def test_another_seed_gives_another_run(scenes: Path, tmp_path: Path) -> None:
     losses = []
     for seed in (0, 1):

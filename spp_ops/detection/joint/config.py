@@ -22,6 +22,8 @@ class JointConfig:
         positive_iou: windows that overlap an object by at least this show it.
         negative_range: windows whose largest overlap is in [low, high) are background. Fast R-CNN's low is 0.1; with
             few pictures the easy ones are needed too.
+        hard_share: of each picture's windows this share counts, those with the largest loss (online hard example
+            mining; Shrivastava et al., 2016); 1: all of them.
         object_copies: windows made from each object's own box, besides the box itself.
         object_shift: their sides are moved by up to this share of the box's extent.
         scales: shorter sides in pixels; each time a picture is resized to one of them, drawn at random.
@@ -37,6 +39,8 @@ class JointConfig:
         weight_decay: of SGD.
         dropout: probability of a zero after each hidden layer.
         clip_norm: a longer gradient is shortened to this norm; inf: never.
+        row_rms: root mean square that pooled rows are scaled to before the head, by a factor measured at the start; the
+            smaller, the slower the head's lowest layer learns.
         box_weight: of the boxes' loss; that of the classes' has 1.
         box_beta: error, in standard deviations of typical corrections, from which the boxes' loss is linear.
         ema: decay a step of a moving average of the weights, which is then the detector's; 0: none.
@@ -50,6 +54,7 @@ class JointConfig:
     positive_share: float = 0.25
     positive_iou: float = 0.5
     negative_range: tuple[float, float] = (0.0, 0.5)
+    hard_share: float = 1.0
     object_copies: int = 3
     object_shift: float = 0.15
     scales: tuple[int, ...] = (400, 480, 576)
@@ -64,6 +69,7 @@ class JointConfig:
     weight_decay: float = 5e-4
     dropout: float = 0.5
     clip_norm: float = 10.0
+    row_rms: float = 1.0
     box_weight: float = 1.0
     box_beta: float = 1.0
     ema: float = 0.0
@@ -73,7 +79,7 @@ class JointConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "images_per_step", "windows_per_image"):
             expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        for name in ("positive_share", "positive_iou"):
+        for name in ("positive_share", "positive_iou", "hard_share"):
             expect(0 < getattr(self, name) <= 1, name, "a number above 0, up to 1", getattr(self, name))
         low, high = self.negative_range
         expect(0 <= low < high <= 1, "negative_range", "two overlaps in order, from 0 to 1", self.negative_range)
@@ -81,7 +87,7 @@ class JointConfig:
         expect(len(self.scales) > 0 and min(self.scales) >= 1, "scales", "one or more sides in pixels", self.scales)
         for name in ("object_copies", "colour_shift", "backbone_lr", "frozen_layers", "warmup", "weight_decay"):
             expect(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
-        for name in ("lr", "clip_norm", "box_beta"):
+        for name in ("lr", "clip_norm", "row_rms", "box_beta"):
             expect(getattr(self, name) > 0, name, "a positive number", getattr(self, name))
         expect(self.box_weight >= 0, "box_weight", "0 or more", self.box_weight)
         for name in ("momentum", "ema"):

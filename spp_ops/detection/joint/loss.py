@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
 class Losses(NamedTuple):
-    """Both parts, sums over windows."""
+    """Both parts: of each window [R], or sums over windows."""
 
     classes: Tensor
     boxes: Tensor
 
 
-def detection_losses(
+def window_losses(
     scores: Tensor, corrections: Tensor | None, labels: Tensor, targets: Tensor, beta: float = 1.0
 ) -> Losses:
-    """Cross-entropy over all windows; smooth L1 over those that show an object, on the corrections of its class.
+    """Cross-entropy of each window; smooth L1, for those that show an object, of the corrections of its class.
 
     Args:
         scores: [R, K + 1] logits, the background's first.
@@ -27,9 +30,24 @@ def detection_losses(
         targets: [R, 4] in the units of `corrections`.
         beta: error from which the loss is linear.
     """
-    classes = F.cross_entropy(scores, labels, reduction="sum")
+    classes = F.cross_entropy(scores, labels, reduction="none")
     if corrections is None:
-        return Losses(classes, scores.new_zeros(()))
+        return Losses(classes, torch.zeros_like(classes))
     rows = labels.nonzero()[:, 0]
     own = corrections[rows, labels[rows] - 1]
-    return Losses(classes, F.smooth_l1_loss(own, targets[rows], reduction="sum", beta=beta))
+    errors = F.smooth_l1_loss(own, targets[rows], reduction="none", beta=beta).sum(dim=1)
+    return Losses(classes, torch.zeros_like(classes).index_copy(0, rows, errors))
+
+
+def hardest(total: Tensor, counts: Sequence[int], share: float) -> Tensor:
+    """Rows of the windows that count: of each picture those with the largest loss.
+
+    Args:
+        total: [R], the windows' losses, picture by picture.
+        counts: windows of each picture.
+        share: of a picture's windows that count, rounded up.
+    """
+    parts = total.detach().split(list(counts))
+    chosen = [part.topk(math.ceil(len(part) * share)).indices for part in parts]
+    firsts = [sum(counts[:picture]) for picture in range(len(counts))]
+    return torch.cat([rows + first for rows, first in zip(chosen, firsts, strict=True)])

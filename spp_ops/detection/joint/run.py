@@ -89,7 +89,7 @@ def train_joint(
     with Journal(job.out, console, config.epochs, run.done_steps(saved), fabric.is_global_zero) as journal:
         windows = run.propose(images, journal)
         if saved is None:
-            set_row_scale(net, features[len(features) // 2], images, windows)
+            set_row_scale(net, features[len(features) // 2], images, windows, config.row_rms)
         else:
             trainer.restore(saved.progress, saved.model, saved.average)
         data = TrainingPictures(images, windows, config)
@@ -177,8 +177,10 @@ def _train_epoch(
     journal.end_epoch(record, trainer.step, speed)
 
 
-def set_row_scale(net: RegionNet, features: RegionFeatures, images: DetectionImages, windows: Sequence[Boxes]) -> None:
-    """Make the head scale pooled rows to a root mean square of 1, as measured on some windows of some pictures."""
+def set_row_scale(
+    net: RegionNet, features: RegionFeatures, images: DetectionImages, windows: Sequence[Boxes], rms: float
+) -> None:
+    """Make the head scale pooled rows to this root mean square, as measured on some windows of some pictures."""
     rows = range(0, len(images), max(len(images) // _SCALE_PICTURES, 1))
     squares = []
     with torch.inference_mode():
@@ -189,7 +191,7 @@ def set_row_scale(net: RegionNet, features: RegionFeatures, images: DetectionIma
             squares.append(features(load_image(images.paths[row]), some).double().square().flatten())
         mean = torch.cat(squares).mean()
     if mean > 0:
-        net.head.row_scale.fill_(float(mean.rsqrt()))
+        net.head.row_scale.fill_(rms * float(mean.rsqrt()))
 
 
 def _saved_run(job: JointJob, detector: DetectorConfig, config: JointConfig) -> JointCheckpoint | None:

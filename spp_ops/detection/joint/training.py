@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.joint.data import Sample, TrainingPictures, epoch_steps
-from spp_ops.detection.joint.loss import Losses, detection_losses
+from spp_ops.detection.joint.loss import Losses, hardest, window_losses
 from spp_ops.detection.region_net import RegionNet
 from spp_ops.detection.regions import RegionFeatures
 from spp_ops.processes import summed
@@ -179,15 +179,19 @@ class JointTrainer:
 
     def _losses(self, samples: list[Sample], weight: float) -> Losses:
         """Parts of the loss, shared out so that their sums over processes are means over the step's windows."""
-        fabric = self._fabric
+        config, fabric = self._config, self._fabric
         pictures = [self._scores.resized(sample) for sample in samples]
         windows = [sample.windows.to(fabric.device) for sample in samples]
         scores, corrections = self._model(pictures, [sample.scale for sample in samples], windows)
         labels = torch.cat([sample.labels for sample in samples]).to(fabric.device)
         targets = torch.cat([sample.targets for sample in samples]).to(fabric.device) / self.net.head.box_std
-        count = summed(fabric, torch.tensor(weight * len(labels), device=fabric.device)).clamp_min(1)
-        sums = detection_losses(scores, corrections, labels, targets, self._config.box_beta)
-        return Losses(*(part * weight / count for part in sums))
+        losses = window_losses(scores, corrections, labels, targets, config.box_beta)
+        if config.hard_share < 1:
+            total = losses.classes + config.box_weight * losses.boxes
+            rows = hardest(total, [len(sample.labels) for sample in samples], config.hard_share)
+            losses = Losses(losses.classes[rows], losses.boxes[rows])
+        count = summed(fabric, torch.tensor(weight * len(losses.classes), device=fabric.device)).clamp_min(1)
+        return Losses(*(part.sum() * weight / count for part in losses))
 
     def read_numbers(self) -> None:
         """Bring `numbers` up to date; all processes together.
