@@ -15,9 +15,17 @@ from typing import Any
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary file's path beside `path`; it takes the place of `path` when the block ends without an error.
 
-    The folder is made if need be. The temporary name ends as `path` does, for libraries that go by the ending.
+    The folder is made if need be. The temporary name ends as `path` does, for libraries that go by the ending. Links
+    are followed, and what is no file, such as /dev/stdout, is written to and not replaced.
     """
     target = Path(path)
+    if target.exists() and not target.is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            temporary = Path(folder) / f"content{target.suffix}"
+            yield temporary
+            target.write_bytes(temporary.read_bytes())
+        return
+    target = Path(os.path.realpath(target))
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
@@ -28,6 +36,33 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_unwritable(name: str, path: Path, *, folder: bool = False) -> None:
+    """Find out, before long work, whether its result can be written to `path`; nothing is left there.
+
+    Args:
+        name: of the argument that gave `path`.
+        path: of a file, or of a folder for files; folders that are not there yet would be made.
+        folder: which of the two.
+
+    Raises:
+        ValueError: it can't be written.
+    """
+    if not folder and path.exists() and not path.is_file() and not path.is_dir():
+        return  # a device or a pipe
+    try:
+        if not folder and path.is_dir():
+            raise IsADirectoryError("it is a folder")
+        place = path.absolute() if folder else path.absolute().parent
+        while not place.exists():
+            place = place.parent
+        if not place.is_dir():
+            raise NotADirectoryError(f"{place} is no folder")
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise ValueError(f"{name}: cannot write to {path}: {error.strerror or error}") from error
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:

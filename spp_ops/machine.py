@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,15 @@ def choose_device(name: str | None = None) -> torch.device:
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        device = torch.device(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about names of the past
+            device = torch.device(name)
         torch.ones(1, device=device).item()  # whether it computes
     except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).splitlines()[0].split(". ")[0]
         raise ValueError(f"device: {name!r} is not available here: {reason}") from error
+    if device.type == "cpu" and device.index:
+        raise ValueError(f"device: {name!r} is not available here: all processors are one device, cpu")
     return device
 
 

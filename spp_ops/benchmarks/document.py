@@ -84,7 +84,7 @@ def write(results: Path, page: Path) -> None:
     Raises:
         ValueError: a record can't be read.
     """
-    record = Record.load(results / "op.json")
+    record = _load(results / "op.json")
     scaling = ScalingRecord.load(results / "scaling.json") if (results / "scaling.json").exists() else None
     plots.save_contests(results / "op.svg", record)
     if scaling is not None:
@@ -163,8 +163,16 @@ def _commands(results: Path) -> str:
     return "\n".join([*made, "spp-ops benchmark document"])
 
 
+def _load(path: Path) -> Record:
+    record = Record.load(path)
+    for contest in record.contests:
+        if contest.case not in CASES:
+            raise ValueError(f"{path}: expected cases out of {', '.join(CASES)}, got {contest.case!r}")
+    return record
+
+
 def _optional(path: Path) -> Record | None:
-    return Record.load(path) if path.exists() else None
+    return _load(path) if path.exists() else None
 
 
 def _capital(text: str) -> str:

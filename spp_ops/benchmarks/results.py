@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -60,6 +61,14 @@ class Contest:
     left_out: dict[str, str] = field(default_factory=dict)
     disagreements: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        require_texts(self.case, self.timed, self.dtype)
+        for notes in (self.checks, self.left_out, self.disagreements):
+            require_texts(*notes, *notes.values())
+        require_texts(*self.seconds)
+        for rounds in self.seconds.values():
+            require_positive(rounds)
+
     @property
     def key(self) -> str:
         """For instance MAIN/forward/float32."""
@@ -84,6 +93,11 @@ class Peaks:
     case: str
     head: str
     mebibytes: dict[str, float]
+
+    def __post_init__(self) -> None:
+        require_texts(self.case, self.head, *self.mebibytes)
+        if not all(isinstance(size, int | float) and 0 <= size < math.inf for size in self.mebibytes.values()):
+            raise TypeError(f"expected sizes, got {self.mebibytes!r}")
 
 
 @dataclass(frozen=True)
@@ -111,15 +125,42 @@ class Record:
         Raises:
             ValueError: the file is something else.
         """
-        content = read_json(path)
+        content = read_record(path)
         try:
-            if content["format"] != FORMAT:
-                raise ValueError(f"{path}: expected format {FORMAT}, got {content['format']!r}")
             contests = [Contest(**contest) for contest in content["contests"]]
             peaks = [Peaks(**peak) for peak in content["peaks"]]
             return Record(content["machine"], contests, peaks)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path}: expected a record of `spp-ops benchmark op`, got other JSON") from error
+
+
+def require_texts(*values: object) -> None:
+    """Raise a TypeError for what a record of another program might hold in the place of texts."""
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError(f"expected texts, got {values!r}")
+
+
+def require_positive(numbers: object) -> None:
+    """Raise a TypeError unless these are one or more positive finite numbers, as times are."""
+    if not isinstance(numbers, list) or not numbers:
+        raise TypeError(f"expected a list of numbers, got {numbers!r}")
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < math.inf:
+            raise TypeError(f"expected positive numbers, got {number!r}")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a record's JSON.
+
+    Raises:
+        ValueError: it is no JSON, or of another format or program.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or not isinstance(content.get("machine"), dict):
+        raise ValueError(f"{path}: expected a record of `spp-ops benchmark`, got other JSON")
+    if content.get("format") != FORMAT:
+        raise ValueError(f"{path}: expected format {FORMAT}, got {content.get('format')!r}")
+    return content
 
 
 def read_json(path: Path) -> Any:
@@ -130,7 +171,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: expected a JSON file: {error}") from error
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from spp_ops.benchmarks import harness
 from spp_ops.benchmarks.cases import CASES, STRIDE, Case
 from spp_ops.benchmarks.peers import PEERS, Pass, Run
-from spp_ops.benchmarks.results import FORMAT, Ratio, describe_run, read_json
+from spp_ops.benchmarks.results import FORMAT, Ratio, describe_run, read_record, require_positive, require_texts
 from spp_ops.files import write_json
 
 MAIN = CASES["MAIN"]
@@ -52,6 +52,14 @@ class Curve:
     name: str
     x: list[int]
     seconds: list[list[float]]
+
+    def __post_init__(self) -> None:
+        require_texts(self.sweep, self.axis, self.name)
+        require_positive(self.x)
+        if len(self.x) < 2 or len(self.seconds) != len(self.x):
+            raise TypeError(f"expected seconds at two or more x, got {len(self.seconds)} at {len(self.x)}")
+        for rounds in self.seconds:
+            require_positive(rounds)
 
     @property
     def medians(self) -> list[float]:
@@ -92,10 +100,8 @@ class ScalingRecord:
         Raises:
             ValueError: the file is something else.
         """
-        content = read_json(path)
+        content = read_record(path)
         try:
-            if content["format"] != FORMAT:
-                raise ValueError(f"{path}: expected format {FORMAT}, got {content['format']!r}")
             return ScalingRecord(content["machine"], [Curve(**curve) for curve in content["curves"]])
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path}: expected a record of `spp-ops benchmark scaling`, got other JSON") from error

@@ -13,12 +13,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]
-    """Some of a set of names, separated by commas; "all" and "none" are every one and none of them."""
+    """Some of a set of names, separated by commas; "all" is every one, and "none" no one, where that makes sense."""
 
     name = "names"
 
-    def __init__(self, known: Iterable[str]) -> None:
+    def __init__(self, known: Iterable[str], none: bool = False) -> None:
         self.known = tuple(known)
+        self.none = none
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """Return what help shows in the place of the value."""
@@ -28,7 +29,7 @@ class Names(click.ParamType):  # type: ignore[type-arg]
         """Split and check the value."""
         if isinstance(value, tuple):
             return value
-        if value in ("all", "none"):
+        if value == "all" or (value == "none" and self.none):
             return self.known if value == "all" else ()
         names = tuple(name.strip() for name in value.split(","))
         unknown = [name for name in names if name not in self.known]
@@ -37,15 +38,17 @@ class Names(click.ParamType):  # type: ignore[type-arg]
         return names
 
 
-def names_option(flag: str, known: Iterable[str], help: str, default: str = "all") -> Callable[[Command], Command]:
-    """Add an option whose value is some of the known names."""
+def names_option(
+    flag: str, known: Iterable[str], help: str, default: str = "all", none: bool = False
+) -> Callable[[Command], Command]:
+    """Add an option whose value is some of the known names, or, if `none`, no name."""
     names = tuple(known)
     return click.option(
         flag,
-        type=Names(names),
+        type=Names(names, none),
         default=default,
         show_default=True,
-        help=f"{help}: {', '.join(names)}; or all, or none.",
+        help=f"{help}: {', '.join(names)}; or all{', or none' if none else ''}.",
     )
 
 
@@ -54,5 +57,5 @@ repeats_option = click.option(
 )
 
 threads_option = click.option(
-    "--threads", type=click.IntRange(1), help="CPU threads of every contestant; default: PyTorch's."
+    "--threads", type=click.IntRange(1, 1024), help="CPU threads of every contestant; default: PyTorch's."
 )

@@ -44,7 +44,7 @@ run_option = click.option(
 )
 
 workers_option = click.option(
-    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that load pictures ahead."
+    "--workers", type=click.IntRange(0, 256), default=0, show_default=True, help="Processes that load pictures ahead."
 )
 
 bad_images_option = click.option(

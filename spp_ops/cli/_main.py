@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+import torch
 
 import spp_ops
 from spp_ops.cli._group import ModuleGroup
@@ -38,7 +39,16 @@ class Root(ModuleGroup):
             if "--traceback" in (sys.argv[1:] if args is None else args):
                 raise
             code = _fail(str(error) or type(error).__name__)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_lack_of_memory(error):
+                raise
+            code = _fail(f"not enough memory: {error}")
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    """Say whether smaller numbers would have helped; PyTorch has no type for this on a CPU."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _fail(message: str, code: int = 2) -> int:

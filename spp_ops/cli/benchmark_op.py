@@ -30,7 +30,7 @@ from spp_ops.progress import Steps
     ),
 )
 @names_option("--cases", CASES, "Workloads")
-@names_option("--peers", OTHERS, "Measured beside ours and the write floor")
+@names_option("--peers", OTHERS, "Measured beside ours and the write floor", none=True)
 @names_option("--passes", [timed.value for timed in Pass], "What is timed")
 @names_option("--dtypes", op.DTYPES, "Of the features", default="float32")
 @click.option(

@@ -26,7 +26,7 @@ from spp_ops.progress import Steps
     ),
 )
 @names_option("--sweeps", scaling.sweeps(), "What grows")
-@names_option("--peers", OTHERS, "Measured beside ours and the write floor", default="none")
+@names_option("--peers", OTHERS, "Measured beside ours and the write floor", default="none", none=True)
 @repeats_option
 @threads_option
 @output_option("json", "Write the record there.")

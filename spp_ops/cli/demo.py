@@ -10,7 +10,7 @@ from rich.console import Console
 
 from spp_ops import demo
 from spp_ops.cli._comparison import comparison_options
-from spp_ops.cli._options import device_option, examples, image_option, seed_option
+from spp_ops.cli._options import device_option, examples, image_option, seed_option, to_folder
 from spp_ops.comparison import Settings
 
 
@@ -18,7 +18,8 @@ from spp_ops.comparison import Settings
 @image_option
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
+    callback=to_folder,
     default=Path("out"),
     show_default=True,
     help="Folder for demo.png, times.png and demo.json.",

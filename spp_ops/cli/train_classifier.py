@@ -11,7 +11,7 @@ from rich.console import Console
 from spp_ops.classification.config import NetworkConfig, TrainingConfig
 from spp_ops.classification.run import Job, train
 from spp_ops.cli._classification import Numbers, bad_images_option, data_argument, workers_option
-from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._options import device_option, examples, seed_option, to_folder
 from spp_ops.datasets.folders import read_folders
 
 
@@ -32,7 +32,9 @@ def _sizes(context: click.Context, parameter: click.Parameter, text: str) -> tup
     )
 )
 @data_argument
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="RUN", help="Folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), callback=to_folder, required=True, metavar="RUN", help="Folder."
+)
 @click.option("--arch", default="zf5", show_default=True, help="zf5, convnet5, overfeat5, overfeat7, resnet18, ...")
 @click.option("--levels", type=Numbers(none=True), default="6,3,2,1", show_default=True, help="The pyramid, or none.")
 @click.option(

@@ -48,13 +48,31 @@ def test_a_record_survives_its_file(tmp_path: Path) -> None:
     assert content["contests"][0]["seconds"]["floor"] == FLOOR
 
 
-@pytest.mark.parametrize("text", ["", "[1, 2]", "{}", '{"format": 99}', '{"format": 1, "contests": [{"case": 1}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[1, 2]", "{}", "[" * 100_000, '{"format": 99}', '{"format": 1, "contests": [{"case": 1}]}']
+)
 def test_another_file_is_one_clear_error(text: str, tmp_path: Path) -> None:
     path = tmp_path / "other.json"
     path.write_text(text)
     for kind in (Record, ScalingRecord):
         with pytest.raises(ValueError, match=r"other\.json: expected"):
             kind.load(path)
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [None, [], {"ours": None}, {"ours": []}, {"ours": [0.0]}, {"ours": [-1.0]}, {"ours": ["1"]}, {"ours": [1e999]}],
+    ids=str,
+)
+def test_times_that_no_run_gives_are_one_clear_error(seconds: object, tmp_path: Path) -> None:
+    contest = {"case": "MAIN", "timed": "forward", "dtype": "float32", "seconds": seconds}
+    (tmp_path / "op.json").write_text(json.dumps({"format": 1, "machine": {}, "contests": [contest], "peaks": []}))
+    with pytest.raises(ValueError, match=r"op\.json: expected a record"):
+        Record.load(tmp_path / "op.json")
+    curve = {"sweep": "windows", "axis": "windows", "name": "ours", "x": [1, 2], "seconds": [[1.0], seconds]}
+    (tmp_path / "scaling.json").write_text(json.dumps({"format": 1, "machine": {}, "curves": [curve]}))
+    with pytest.raises(ValueError, match=r"scaling\.json: expected a record"):
+        ScalingRecord.load(tmp_path / "scaling.json")
 
 
 def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:

@@ -84,6 +84,21 @@ def test_gradcheck_fails_where_a_gradient_is_wrong(monkeypatch: pytest.MonkeyPat
         (["benchmark", "rcnn", "--image", "absent.jpg"], "no image file at absent.jpg"),
         (["benchmark", "rcnn", "--arch", "lenet"], "arch: expected one of zf5"),
         (["benchmark", "rcnn", "--unknown"], "No such option"),
+        (["info", "--device", ""], "device: '' is not available here"),
+        (["info", "--device", "cpu:99"], "device: 'cpu:99' is not available here"),
+        (["info", "--device", "mkldnn"], "device: 'mkldnn' is not available here"),
+        (["demo", "--image", "a" * 5000], "File name too long"),
+        (["demo", "--image", "/dev/zero"], "no image file at /dev/zero"),
+        (["demo", "--out", __file__], "out: cannot write to"),
+        (["demo", "--out", f"{__file__}/below"], "out: cannot write to"),
+        (["benchmark", "op", "--cases", "none"], "'none' is unknown"),
+        (["benchmark", "op", "--threads", "5000000"], "--threads"),
+        (["benchmark", "op", "--json", f"{__file__}/below.json"], "json: cannot write to"),
+        (["benchmark", "op", "--json", "."], "json: cannot write to"),
+        (["benchmark", "rcnn", "--plot", "picture.abc"], "plot: expected a name ending in"),
+        (["benchmark", "scaling", "--plot", "picture"], "plot: expected a name ending in"),
+        (["benchmark", "compare", __file__, __file__], "expected a JSON file"),
+        (["benchmark", "document", "--results", "nowhere"], "nowhere/op.json: expected a JSON file"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: str) -> None:
@@ -104,6 +119,22 @@ def test_damaged_image_is_named(tmp_path: Path) -> None:
 def test_traceback_on_request() -> None:
     result = run("--traceback", "demo", "--image", "absent.jpg")
     assert isinstance(result.exception, FileNotFoundError)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("3 TB"), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 3 TB")]
+)
+def test_too_little_memory_is_one_line(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    from spp_ops.cli import info
+
+    def greedy(device: object) -> None:
+        raise error
+
+    monkeypatch.setattr(info, "describe_machine", greedy)
+    result = run("info", "--device", "cpu")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: not enough memory: ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_no_command_shows_the_help() -> None:
