@@ -17,7 +17,8 @@ LARGEST_GROWTH = math.log(1000 / 16)  # a correction makes no box longer than th
 
 def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
     """Intersection over union of each of [K, 4] with each of [L, 4]: [K, L]."""
-    return ops.box_iou(half_open(boxes), half_open(others))
+    overlaps: Tensor = ops.box_iou(half_open(boxes), half_open(others))
+    return overlaps
 
 
 def half_open(boxes: Tensor) -> Tensor:
@@ -71,7 +72,8 @@ def mirror_boxes(boxes: Tensor, width: int) -> Tensor:
 
 def suppress(boxes: Tensor, scores: Tensor, labels: Tensor, iou: float) -> Tensor:
     """Rows that remain when, class by class, boxes that overlap a better one by more than `iou` go; best first."""
-    return ops.batched_nms(half_open(boxes), scores, labels, iou)
+    kept: Tensor = ops.batched_nms(half_open(boxes), scores, labels, iou)
+    return kept
 
 
 def _centre_and_extent(boxes: Tensor) -> tuple[Tensor, Tensor]:
