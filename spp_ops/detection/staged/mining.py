@@ -1,0 +1,151 @@
+"""Stage 3: the SVMs of all classes at once, with hard negative mining (paper, section 4.1; R-CNN, section 2.3).
+
+``svms.safetensors`` holds ``weight`` [K, D] and ``bias`` [K], of scores of rows times ``scale`` []. ``svms.json`` has a
+record for each class: its positives, the negatives held at the end, how many were added in all, how often it learnt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from spp_ops.detection.staged.config import SVMs
+from spp_ops.detection.staged.negatives import Negatives, without_repeats
+from spp_ops.detection.staged.pictures import TrainingPicture
+from spp_ops.detection.staged.sources import RowSource
+from spp_ops.detection.staged.svm import fit_svm
+from spp_ops.files import atomic_write, write_json
+
+FILE_NAME = "svms.safetensors"
+RECORD_NAME = "svms.json"
+
+
+class Planes(NamedTuple):
+    """The SVMs of K classes: scores are `rows * scale @ weight.T + bias`."""
+
+    weight: Tensor  # float32 [K, D]
+    bias: Tensor  # float32 [K]
+    scale: float
+
+    def save(self, folder: Path) -> None:
+        """Write ``svms.safetensors``."""
+        tensors = {"weight": self.weight, "bias": self.bias, "scale": torch.tensor(self.scale, dtype=torch.float64)}
+        with atomic_write(folder / FILE_NAME) as temporary:
+            save_file(tensors, temporary)
+
+    @staticmethod
+    def load(folder: Path) -> Planes:
+        """Read ``svms.safetensors``."""
+        tensors = load_file(folder / FILE_NAME)
+        return Planes(tensors["weight"], tensors["bias"], float(tensors["scale"]))
+
+
+@dataclass
+class ClassRecord:
+    """How the SVM of one class came to be.
+
+    Attributes:
+        positives: rows.
+        negatives: rows held at the end.
+        added: negatives added in all.
+        fits: times it learnt.
+    """
+
+    positives: int
+    negatives: int = 0
+    added: int = 0
+    fits: int = 0
+
+
+class Miner:
+    """Trains the SVMs of K classes on pictures, one picture at a time.
+
+    Attributes:
+        records: one a class.
+
+    Args:
+        source: of the rows.
+        pictures: the pictures of `source`; every class has an object in them.
+        scale: what rows are multiplied by.
+        config: how.
+        seed: of the solver.
+    """
+
+    def __init__(
+        self, source: RowSource, pictures: list[TrainingPicture], scale: float, config: SVMs, seed: int
+    ) -> None:
+        self._source = source
+        self._pictures = pictures
+        self._scale = scale
+        self._config = config
+        self._seed = seed
+        self._weight = torch.zeros(pictures[0].num_classes, source.size)
+        self._bias = torch.zeros(pictures[0].num_classes)
+        self.records: list[ClassRecord] = []
+
+    @torch.inference_mode()
+    def train(self, after_picture: Callable[[], None] = lambda: None) -> Planes:
+        """Look at all pictures for positives, then so many times for negatives as the settings say."""
+        classes = range(len(self._bias))
+        positives = self._positives(after_picture)
+        windows = [len(picture.windows) for picture in self._pictures]
+        negatives = [Negatives(self._source.size, windows) for _ in classes]
+        self.records = [ClassRecord(len(rows)) for rows in positives]
+        visits = [(turn, index) for turn in range(self._config.passes) for index in range(len(self._pictures))]
+        for turn, index in visits:
+            rows = self._rows(index, torch.arange(windows[index]))
+            for label in classes:
+                self._add_hard(label, index, rows, negatives[label])
+                if self._is_time(label, negatives[label], last=(turn, index) == visits[-1]):
+                    self._fit(label, positives[label], negatives[label])
+            after_picture()
+        return Planes(self._weight, self._bias, self._scale)
+
+    def _rows(self, index: int, chosen: Tensor) -> Tensor:
+        return self._source.rows(index, self._pictures[index].windows[chosen]).cpu() * self._scale
+
+    def _positives(self, after_picture: Callable[[], None]) -> list[Tensor]:
+        """[P, D] for each class."""
+        rows: list[list[Tensor]] = [[] for _ in self._bias]
+        for index, picture in enumerate(self._pictures):
+            for label in picture.labels.unique().tolist():
+                shows = picture.is_object(label) | (picture.sure_overlaps[:, label] >= self._config.positive_iou)
+                rows[label].append(self._rows(index, shows.nonzero()[:, 0]))
+            after_picture()
+        return [torch.cat(some) for some in rows]
+
+    def _add_hard(self, label: int, index: int, rows: Tensor, negatives: Negatives) -> None:
+        """Add a picture's hard negatives; before the first fit all are hard."""
+        picture, config = self._pictures[index], self._config
+        scores = rows @ self._weight[label] + self._bias[label]
+        wanted = (picture.overlaps[:, label] <= config.negative_iou) & ~negatives.held(index)
+        if self.records[label].fits:
+            wanted &= scores > config.hard
+        chosen = wanted.nonzero()[:, 0]
+        chosen = chosen[without_repeats(picture.windows[chosen], rows[chosen], scores[chosen], config.repeats)]
+        negatives.add(index, chosen, rows[chosen])
+        self.records[label].added += len(chosen)
+
+    def _is_time(self, label: int, negatives: Negatives, last: bool) -> bool:
+        first = self.records[label].fits == 0
+        return len(negatives) > 0 and (first or last or negatives.added > self._config.retrain_after)
+
+    def _fit(self, label: int, positives: Tensor, negatives: Negatives) -> None:
+        """Learn anew, then drop the negatives that have become easy."""
+        plane = fit_svm(positives, negatives.rows, self._config, self._seed)
+        self._weight[label], self._bias[label] = plane.weight, plane.bias
+        negatives.added = 0
+        negatives.keep(negatives.rows @ plane.weight + plane.bias >= self._config.easy)
+        self.records[label].fits += 1
+        self.records[label].negatives = len(negatives)
+
+
+def save_records(folder: Path, classes: tuple[str, ...], records: list[ClassRecord]) -> None:
+    """Write ``svms.json``."""
+    write_json(folder / RECORD_NAME, {name: asdict(record) for name, record in zip(classes, records, strict=True)})

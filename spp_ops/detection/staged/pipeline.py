@@ -1,0 +1,138 @@
+"""The paper's training of a detector, stage by stage (section 4.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from spp_ops.datasets.detection import DetectionImages
+from spp_ops.detection.detector import SPPDetector
+from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.proposals import propose
+from spp_ops.detection.regions import RegionFeatures
+from spp_ops.detection.staged.config import StagedConfig
+from spp_ops.detection.staged.learning import Learner, kept_hidden
+from spp_ops.detection.staged.maps import MapRows, MapStore
+from spp_ops.detection.staged.pictures import TrainingPicture, training_pictures
+from spp_ops.detection.staged.run_folder import claim
+from spp_ops.detection.staged.stages import Stages
+from spp_ops.seeds import seed_of
+
+SCORE_THRESHOLD = -1.5  # margins below it are dropped (the authors' code)
+_WEIGHTS = 16  # what a seed is for; learning.py has the others
+
+
+@dataclass(frozen=True)
+class StagedJob:
+    """What a run does besides what decides its result.
+
+    Attributes:
+        out: the run's folder; see `run_folder`.
+        weights: of the network or its convolutions to start from, as `DetectorConfig.build` takes them.
+        resume: whether to go on with the run in `out`; where there is none yet the run starts.
+        workers: processes that look for proposals; 0: one a processor.
+        maps: folder of the feature maps; None: ``maps`` in `out`. Runs can share one.
+        cache: folder of proposals; None: `spp_ops.detection.proposals.default_cache()`.
+        checkpoint_every: batches of fine-tuning from one checkpoint to the next.
+    """
+
+    out: Path
+    weights: str | None = None
+    resume: bool = False
+    workers: int = 0
+    maps: Path | None = None
+    cache: Path | None = None
+    checkpoint_every: int = 200
+
+
+def train_staged(
+    images: DetectionImages,
+    detector: DetectorConfig,
+    config: StagedConfig,
+    *,
+    job: StagedJob,
+    device: torch.device,
+    console: Console,
+) -> SPPDetector:
+    """Train a detector in the paper's stages; it is saved in the run's folder and returned, on the CPU.
+
+    1. Windows are proposed, and feature maps of all pictures computed once and kept on disk.
+    2. Fully connected layers are fine-tuned, the convolutions frozen.
+    3. A linear SVM a class learns on their output, with hard negative mining.
+    4. Box corrections are learnt from pooled rows.
+
+    A run that was interrupted and resumed gives what it would have given uninterrupted.
+
+    Args:
+        images: pictures and objects.
+        detector: what is trained: `hidden` are the layers to be fine-tuned, of which those up to `config.svms.layer`
+            remain. What scores are and what boxes are corrected from is set here, whatever the record has.
+        config: how.
+        job: what else.
+        device: of convolutions, pooling and fine-tuning.
+        console: gets progress bars and a line a stage.
+
+    Raises:
+        ValueError: the folder holds a run that is not to be resumed, or one of other settings; a class has no objects;
+            the loss of fine-tuning is no longer finite.
+        FileNotFoundError, ImageError: a picture or the weights can't be read.
+    """
+    finished = finished_config(detector, config)
+    with Stages(console, job.out) as stages:
+        pictures = _pictures(images, detector, config, job, stages)
+        claim(job.out, detector, config, pictures, resume=job.resume)
+        torch.manual_seed(seed_of(config.seed, _WEIGHTS))
+        net = finished.build(job.weights).to(device).eval()
+        net.backbone.to(memory_format=torch.channels_last)  # as its pixels are
+        learner = Learner(
+            _pooled_rows(pictures, finished.features(net), config, job, stages),
+            pictures,
+            images.classes,
+            detector.hidden,
+            config,
+            folder=job.out,
+            device=device,
+            stages=stages,
+            checkpoint_every=job.checkpoint_every,
+        )
+        net.head.load_state_dict(learner.head().state_dict())
+    trained = SPPDetector(finished, net.cpu())
+    trained.save(job.out)
+    return trained
+
+
+def finished_config(detector: DetectorConfig, config: StagedConfig) -> DetectorConfig:
+    """The record of the detector that the stages make: of margins, and no layers above those that the SVMs stand on."""
+    return replace(
+        detector,
+        hidden=kept_hidden(detector.hidden, config.svms.layer),
+        score="margin",
+        box_input=None if config.boxes is None else "rows",
+        score_threshold=SCORE_THRESHOLD,
+    )
+
+
+def _pictures(
+    images: DetectionImages, detector: DetectorConfig, config: StagedConfig, job: StagedJob, stages: Stages
+) -> list[TrainingPicture]:
+    stages.begin("proposals", len(images))
+    proposals = propose(
+        images.paths, detector.proposals, cache=job.cache, workers=job.workers, after_picture=stages.advance
+    )
+    mean = sum(map(len, proposals)) / max(len(proposals), 1)
+    stages.end(f"proposals: {mean:.0f} a picture")
+    return training_pictures(images, proposals, mirror=config.mirror)
+
+
+def _pooled_rows(
+    pictures: list[TrainingPicture], regions: RegionFeatures, config: StagedConfig, job: StagedJob, stages: Stages
+) -> MapRows:
+    """Stage 1."""
+    store = MapStore(regions, job.out / "maps" if job.maps is None else job.maps, config.maps)
+    stages.begin("feature maps", len(pictures))
+    files = store.fill(pictures, stages.advance)
+    stages.end(f"feature maps: {len(pictures)} pictures at {len(regions.scales)} scales")
+    return MapRows(store, regions, files)

@@ -1,0 +1,81 @@
+"""A staged run's folder: one record of all its settings, and an artefact a stage.
+
+``staged.json`` is written first: ``format``, ``detector`` and ``staged`` (the two records of settings) and ``data``, a
+hash of the pictures, objects and windows. A run is only ever resumed with equal ones, so that an artefact that is there
+is the one that the stage would make again. The artefacts:
+
+* ``maps/*.safetensors`` (or another folder, shared by runs): see `maps`.
+* ``finetune-checkpoint.safetensors``, ``finetune.safetensors``: see `finetune`.
+* ``svms.safetensors``, ``svms.json``: see `mining`.
+* ``boxes.safetensors``: see `box_regression`.
+* ``detector.json``, ``detector.safetensors``: what `SPPDetector.load` reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.staged.config import StagedConfig
+from spp_ops.detection.staged.pictures import TrainingPicture
+from spp_ops.files import write_json
+from spp_ops.records import as_data
+
+FILE_NAME = "staged.json"
+_FORMAT = 1
+
+
+def claim(
+    folder: Path, detector: DetectorConfig, config: StagedConfig, pictures: Sequence[TrainingPicture], *, resume: bool
+) -> None:
+    """Begin a run in a folder, or go on with the one that is there.
+
+    Raises:
+        ValueError: it holds a run that is not to be resumed, or one of other settings or data; or its record is
+            damaged.
+    """
+    file = folder / FILE_NAME
+    mine = {
+        "format": _FORMAT,
+        "detector": as_data(detector),
+        "staged": as_data(config),
+        "data": data_hash(pictures),
+    }
+    mine = json.loads(json.dumps(mine))  # as it will be read again
+    if not file.is_file():
+        write_json(file, mine)
+        return
+    if not resume:
+        raise ValueError(f"out: {folder} holds a run already; give --resume to go on with it, or another folder")
+    try:
+        there = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not the record of a run: {error}") from error
+    complaint = difference(mine, there)
+    if complaint is not None:
+        raise ValueError(complaint)
+
+
+def data_hash(pictures: Sequence[TrainingPicture]) -> str:
+    """A hash of names, objects and windows, in their order."""
+    digest = hashlib.sha256()
+    for picture in pictures:
+        digest.update(f"{picture.path.name} {picture.mirrored}".encode())
+        for tensor in (picture.windows, picture.objects, picture.labels, picture.difficult):
+            digest.update(str(tuple(tensor.shape)).encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def difference(mine: Any, there: Any, name: str = "") -> str | None:
+    """The first field in which two trees of plain data differ, as a line for the user; None where they agree."""
+    if isinstance(mine, dict) and isinstance(there, dict):
+        for key in [*mine, *(key for key in there if key not in mine)]:
+            complaint = difference(mine.get(key), there.get(key), f"{name}.{key}" if name else key)
+            if complaint is not None:
+                return complaint
+        return None
+    return None if mine == there else f"{name}: the run to be resumed has {there!r}, got {mine!r}"

@@ -1,0 +1,70 @@
+"""A linear SVM in the authors' form: hinge loss, weighted positives, the bias a weight of a large constant feature."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.svm import LinearSVC
+from torch import Tensor
+
+from spp_ops.detection.staged.config import SVMs
+
+_TOLERANCE = 1e-3  # of the solver
+_ITERATIONS = 10_000
+_RIDGE = 1e-6
+
+
+class Plane(NamedTuple):
+    """Scores are `rows @ weight + bias`."""
+
+    weight: Tensor  # float32 [D]
+    bias: float
+
+
+def fit_svm(positives: Tensor, negatives: Tensor, config: SVMs, seed: int) -> Plane:
+    """Fit one SVM by liblinear's dual coordinate descent.
+
+    Args:
+        positives: [P, D], P >= 1.
+        negatives: [N, D], N >= 1.
+        config: C, the weight of positives, the constant feature.
+        seed: of the order in which the solver visits the rows.
+    """
+    rows = torch.cat([positives, negatives]).float()
+    labels = np.repeat([1, -1], [len(positives), len(negatives)])
+    if len(rows) >= rows.shape[1]:
+        weight, bias = _solve(rows.numpy(), labels, config, seed)
+        return Plane(torch.from_numpy(weight).float(), bias)
+    # The weights are a sum of rows: it is enough to look for them in the space these span, which is much smaller.
+    coordinates = _coordinates(rows)
+    weight, bias = _solve(coordinates.numpy(), labels, config, seed)
+    shares = torch.linalg.solve_triangular(coordinates.T, torch.from_numpy(weight)[:, None], upper=True)
+    return Plane(rows.T @ shares[:, 0].float(), bias)
+
+
+def _coordinates(rows: Tensor) -> Tensor:
+    """Rows [n, D] -> rows [n, n], float64, of the same products with each other."""
+    products = (rows @ rows.T).double()
+    # Equal rows leave a singular matrix; so little more on its diagonal changes no score that anyone could see.
+    products.diagonal().add_(_RIDGE * products.diagonal().mean())
+    factor: Tensor = torch.linalg.cholesky(products)
+    return factor
+
+
+def _solve(
+    rows: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], config: SVMs, seed: int
+) -> tuple[npt.NDArray[np.float64], float]:
+    svm = LinearSVC(
+        loss="hinge",
+        C=config.c,
+        intercept_scaling=config.bias_multiplier,
+        class_weight={1: config.positive_weight, -1: 1.0},
+        tol=_TOLERANCE,
+        max_iter=_ITERATIONS,
+        random_state=seed,
+    )
+    svm.fit(rows, labels)
+    return svm.coef_[0], float(svm.intercept_[0])
