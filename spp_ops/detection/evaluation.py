@@ -88,7 +88,7 @@ def _curve_data(curve: PrecisionRecall) -> dict[str, Any]:
         "ap_11_point": _plain(curve.eleven_point),
         "ap_all_points": _plain(curve.all_points),
         "objects": curve.positives,
-        "found": int(curve.hits[-1]) if len(curve.hits) else 0,
+        "found": curve.found,
         "detections": len(curve.hits),
     }
 

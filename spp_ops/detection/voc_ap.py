@@ -30,6 +30,11 @@ class PrecisionRecall:
     hits: npt.NDArray[np.int64]
 
     @property
+    def found(self) -> int:
+        """Objects found at all."""
+        return int(self.hits[-1]) if len(self.hits) else 0
+
+    @property
     def precision(self) -> npt.NDArray[np.float64]:
         """[D], share of the detections down to each score that are right."""
         return self.hits / np.arange(1, len(self.hits) + 1)
