@@ -207,6 +207,9 @@ def test_a_folder_with_a_run_needs_resume_and_the_same_settings(scenes: Path, tm
         run(scenes, JointJob(tmp_path), config)
     with pytest.raises(ValueError, match=r"lr: the run to be resumed has 0.01, got 0.02"):
         run(scenes, JointJob(tmp_path, resume=True), replace(config, lr=0.02))
+    other, console, job = read_scenes(scenes, "test"), Console(quiet=True), JointJob(tmp_path, resume=True)
+    with pytest.raises(ValueError, match="data: expected the pictures, objects and windows of the run in"):
+        train_joint(other, None, scene_detector(scenes), config, job=job, device=CPU, console=console)
     run(scenes, JointJob(tmp_path, resume=True), config)  # is done: nothing is left to do
     assert len(JointCheckpoint.load(tmp_path).history) == 1
 

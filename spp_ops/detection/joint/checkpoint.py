@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spp_ops.datasets.detection import DetectionImages
 from spp_ops.detection.detector_config import DetectorConfig
 from spp_ops.detection.detector_config import from_data as detector_from_data
 from spp_ops.detection.joint.config import JointConfig, from_data
+from spp_ops.detection.proposals import Boxes
 from spp_ops.files import atomic_write
 from spp_ops.records import as_data
 
@@ -28,6 +32,7 @@ class JointCheckpoint:
     Attributes:
         detector: what is trained.
         training: how.
+        data: `data_hash` of what it is trained on.
         model: the network's tensors by name.
         average: the moving average of them; None where none is kept.
         progress: what `JointTrainer.state` gives.
@@ -36,6 +41,7 @@ class JointCheckpoint:
 
     detector: DetectorConfig
     training: JointConfig
+    data: str
     model: dict[str, Tensor]
     average: dict[str, Tensor] | None
     progress: dict[str, Any]
@@ -47,6 +53,7 @@ class JointCheckpoint:
             "format": _FORMAT,
             "detector": as_data(self.detector),
             "training": as_data(self.training),
+            "data": self.data,
             "model": self.model,
             "average": self.average,
             "progress": self.progress,
@@ -73,6 +80,7 @@ class JointCheckpoint:
             return JointCheckpoint(
                 detector_from_data(content["detector"]),
                 from_data(content["training"]),
+                content["data"],
                 content["model"],
                 content["average"],
                 content["progress"],
@@ -81,3 +89,13 @@ class JointCheckpoint:
         except (RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ValueError(f"{file} is not a checkpoint of joint training: {reason}") from error
+
+
+def data_hash(images: DetectionImages, windows: Sequence[Boxes]) -> str:
+    """A hash of pictures' names, objects and windows, in their order."""
+    digest = hashlib.sha256()
+    for path, objects, boxes in zip(images.paths, images.objects, windows, strict=True):
+        digest.update(path.name.encode())
+        for array in (objects.boxes, objects.labels, objects.difficult, boxes):
+            digest.update(str(array.shape).encode() + array.tobytes())
+    return digest.hexdigest()

@@ -15,7 +15,7 @@ from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.image import load_image
 from spp_ops.detection.detector import SPPDetector
 from spp_ops.detection.detector_config import DetectorConfig
-from spp_ops.detection.joint.checkpoint import FILE_NAME, JointCheckpoint
+from spp_ops.detection.joint.checkpoint import FILE_NAME, JointCheckpoint, data_hash
 from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.joint.data import TrainingPictures, epoch_steps
 from spp_ops.detection.joint.history import save_history_plot
@@ -85,15 +85,17 @@ def train_joint(
     net.backbone.to(memory_format=torch.channels_last)  # as its pixels are
     features = [replace(detector, scales=(scale,)).features(net) for scale in config.scales]
     trainer = JointTrainer(net, features, config, fabric)
-    run = _Run(detector, config, trainer, [] if saved is None else list(saved.history), fabric, job)
-    with Journal(job.out, console, config.epochs, run.done_steps(saved), fabric.is_global_zero) as journal:
-        windows = run.propose(images, journal)
+    history = [] if saved is None else list(saved.history)
+    done = 0 if saved is None else int(saved.progress["step"])
+    with Journal(job.out, console, config.epochs, done, fabric.is_global_zero) as journal:
+        windows = _propose(images, detector, job, fabric, journal)
+        run = _Run(detector, config, data_hash(images, windows), trainer, history, fabric, job)
         if saved is None:
             set_row_scale(net, features[len(features) // 2], images, windows, config.row_rms)
         else:
-            trainer.restore(saved.progress, saved.model, saved.average)
+            run.go_on(saved)
         data = TrainingPictures(images, windows, config)
-        tests = None if val_images is None else (val_images, run.propose(val_images, journal))
+        tests = None if val_images is None else (val_images, _propose(val_images, detector, job, fabric, journal))
         while trainer.epoch < min(config.epochs, config.epochs if job.stop_after is None else job.stop_after):
             _train_epoch(run, data, tests, journal)
             run.save()
@@ -104,6 +106,7 @@ def train_joint(
 class _Run:
     detector: DetectorConfig
     config: JointConfig
+    data: str
     trainer: JointTrainer
     history: list[dict[str, float]]
     fabric: Fabric
@@ -116,15 +119,13 @@ class _Run:
         assert isinstance(net, RegionNet)
         return net
 
-    @staticmethod
-    def done_steps(saved: JointCheckpoint | None) -> int:
-        return 0 if saved is None else int(saved.progress["step"])
-
-    def propose(self, images: DetectionImages, journal: Journal) -> list[Boxes]:
-        """Find windows, on one process of each machine; the others read what it left in the cache."""
-        journal.begin("proposals", len(images))
-        with self.fabric.rank_zero_first(local=True):
-            return propose(images.paths, self.detector.proposals, cache=self.job.cache, after_picture=journal.advance)
+    def go_on(self, saved: JointCheckpoint) -> None:
+        """Take up a saved run."""
+        if saved.data != self.data:
+            raise ValueError(
+                f"data: expected the pictures, objects and windows of the run in {self.job.out}, got others"
+            )
+        self.trainer.restore(saved.progress, saved.model, saved.average)
 
     def save(self) -> None:
         """Write the checkpoint; all processes together, of which the first writes."""
@@ -132,7 +133,8 @@ class _Run:
         average = None if trainer.average is None else trainer.average.module.state_dict()
         state, model = trainer.state(), trainer.net.state_dict()
         if self.fabric.is_global_zero:
-            JointCheckpoint(self.detector, self.config, model, average, state, self.history).save(self.job.out)
+            parts = self.detector, self.config, self.data, model, average, state, self.history
+            JointCheckpoint(*parts).save(self.job.out)
         self.fabric.barrier()
 
     def finish(self, title: str) -> SPPDetector:
@@ -192,6 +194,15 @@ def set_row_scale(
         mean = torch.cat(squares).mean()
     if mean > 0:
         net.head.row_scale.fill_(rms * float(mean.rsqrt()))
+
+
+def _propose(
+    images: DetectionImages, detector: DetectorConfig, job: JointJob, fabric: Fabric, journal: Journal
+) -> list[Boxes]:
+    """Find windows, on one process of each machine; the others read what it left in the cache."""
+    journal.begin("proposals", len(images))
+    with fabric.rank_zero_first(local=True):
+        return propose(images.paths, detector.proposals, cache=job.cache, after_picture=journal.advance)
 
 
 def _saved_run(job: JointJob, detector: DetectorConfig, config: JointConfig) -> JointCheckpoint | None:
