@@ -94,7 +94,7 @@ def make_joint_config(given: dict[str, Any], scales: tuple[int, ...], seed: int)
     settings = {name: value for name, value in given.items() if name in _DEFAULTS}
     epochs = settings.get("epochs", JointConfig.epochs)
     settings.setdefault("milestones", (max(epochs * 2 // 3, 1), max(epochs * 9 // 10, 1)))
-    settings["scales"] = given.get("train_scales") or scales
+    settings["scales"] = given.get("train_scales", scales)
     if "negative_iou" in given:
         settings["negative_range"] = (given["negative_iou"], given.get("positive_iou", JointConfig.positive_iou))
     return JointConfig(**settings, seed=seed)

@@ -14,7 +14,7 @@ from rich.console import Console
 from spp_ops.cli._classification import Numbers
 from spp_ops.cli._detection import data_options, proposals_option, read_data, yellow_lines
 from spp_ops.cli._joint import JOINT_OPTIONS, joint_options, make_joint_config, make_joint_job
-from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._options import device_option, examples, seed_option, to_folder
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.detection.detector_config import DetectorConfig
 from spp_ops.detection.joint import train_joint
@@ -35,7 +35,9 @@ _JOINT_HIDDEN = (512,)  # with a pretrained stack; the paper's two layers of 409
 )
 @data_options
 @click.option("--split", default="trainval", show_default=True, help="The list of DATA to train on (Pascal VOC).")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="RUN", help="Folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), callback=to_folder, required=True, metavar="RUN", help="Folder."
+)
 @click.option(
     "--pipeline",
     type=click.Choice(["joint", "staged"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections import OrderedDict
 from pathlib import Path
 
@@ -64,8 +63,9 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
             return dict(load_file(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"weights: {path} is not a file of tensors: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # torch's reader raises whatever damaged bytes lead it into
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"weights: {path} is not a file of tensors: {reason}") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"weights: {path} does not hold a state dict (tensors by name)")
     return state

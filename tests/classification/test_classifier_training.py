@@ -190,7 +190,7 @@ def test_other_files_are_no_checkpoints(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no checkpoint of a classifier at"):
         Checkpoint.load(tmp_path)
     path = tmp_path / "checkpoint.pt"
-    for content in (b"", b"nonsense", b"PK\x03\x04 nonsense"):
+    for content in (b"", b"nonsense", b"PK\x03\x04 nonsense", b"root:x:0:0:root"):
         path.write_bytes(content)
         with pytest.raises(ValueError, match="is not a classifier's checkpoint"):
             Checkpoint.load(path)
