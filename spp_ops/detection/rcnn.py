@@ -13,6 +13,7 @@ from torch import Tensor
 
 from spp_ops.datasets.image import Pixels, to_tensor
 from spp_ops.detection.features import Scores, joined
+from spp_ops.detection.strips import Strips
 from spp_ops.models.spp_net import SPPNet
 
 
@@ -98,7 +99,17 @@ class RCNNFeatures:
         return joined(head(self._rows(squares)) for squares in self.warped(image, windows))
 
     def _rows(self, squares: Tensor) -> Tensor:
-        return self.net.features(squares, self.layer).flatten(1)
+        if self.layer in dict(self.net.backbone.named_children()):
+            return self.net.features(squares, self.layer).flatten(1)
+        maps = self.maps(squares)
+        if self.layer == "conv":
+            return maps.flatten(1)
+        rows: Tensor = self.net.pool(maps)
+        return rows if self.layer == "spp" else self.net.head_features(rows, self.layer)
+
+    def maps(self, squares: Tensor) -> Tensor:
+        """The convolution stack's maps of some squares: [batch, C, h, w]."""
+        return Strips(self.net.backbone)(squares)
 
     def warped(self, image: Pixels, windows: Tensor) -> Iterator[Tensor]:
         """Yield the windows' squares [batch, 3, size, size], batch by batch."""

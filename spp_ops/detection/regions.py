@@ -13,6 +13,7 @@ import spp_ops
 from spp_ops._checks import Levels, level_pairs
 from spp_ops.datasets.image import PAPER_NORMALIZATION, Normalization, Pixels, to_tensor
 from spp_ops.detection.features import Scores, apart_from, joined, take_rows
+from spp_ops.detection.strips import Strips
 from spp_ops.detection.windows import UniqueWindows, unique_windows
 from spp_ops.models.shapes import smallest_input
 
@@ -91,8 +92,9 @@ class RegionFeatures:
 
     def maps(self, resized: list[tuple[Tensor, tuple[float, float]]]) -> ScaledMaps:
         """Compute the convolution stack's maps of what `resized` gave."""
+        stack = Strips(self.backbone)
         return ScaledMaps(
-            [self.backbone(pixels) for pixels, _ in resized],
+            [stack(pixels) for pixels, _ in resized],
             [
                 spp_ops.Projection.receptive_field(self.receptive_field, image_scale, self.inset)
                 for _, image_scale in resized

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -37,7 +38,11 @@ class WithinChannelLRN(nn.Module):
         """[..., C, H, W] -> the same shape."""
         mean_square = F.avg_pool2d(features * features, self.size, stride=1, padding=self.size // 2)
         # In place: on early maps writing to fresh memory costs more than the arithmetic.
-        return mean_square.mul_(self.alpha).add_(1).pow_(-self.beta).mul_(features)
+        scale = mean_square.mul_(self.alpha).add_(1)
+        if self.beta == 0.75 and not torch.is_grad_enabled():
+            root = scale.rsqrt_()  # several times faster than a power, and as exact
+            return root.mul_(root.sqrt()).mul_(features)
+        return scale.pow_(-self.beta).mul_(features)
 
     def extra_repr(self) -> str:
         """Return what `print` shows of the layer."""
