@@ -72,11 +72,11 @@ class DetectorConfig:
         expect(0 <= self.nms_iou <= 1, "nms_iou", "a number from 0 to 1", self.nms_iou)
 
     def build(self, weights: str | os.PathLike[str] | None = None, dropout: float = 0.5) -> RegionNet:
-        """Make the network, what `weights` does not hold drawn from torch's random numbers.
+        """Make the network, all but what `weights` gives drawn from torch's random numbers.
 
         Args:
             weights: of the convolutions. For one of torchvision's networks as in `spp_ops.models.backbone`; for one of
-                ours a file with a state dict of the network, from which fully connected layers that fit are taken too.
+                ours what `spp_ops.models.backbones.read_state_dict` reads.
             dropout: probability of a zero after each hidden layer, in training.
 
         Raises:
@@ -88,7 +88,7 @@ class DetectorConfig:
             net, len(self.classes), self.hidden, dropout=dropout, score=self.score, box_input=self.box_input
         )
         if weights is not None and not outside:
-            _start_from(region_net, read_state_dict(Path(weights)), f"{weights} does not fit {self.arch}")
+            copy_weights(region_net.backbone, read_state_dict(Path(weights)), f"{weights} does not fit {self.arch}")
         return region_net
 
     def features(self, net: RegionNet) -> RegionFeatures:
@@ -119,15 +119,6 @@ def from_data(data: Mapping[str, Any]) -> DetectorConfig:
     values = {name: as_tuples(value) for name, value in data.items() if name != "proposals"}
     proposals = proposals_from_data(data["proposals"]) if "proposals" in data else ProposalConfig()
     return DetectorConfig(**values, proposals=proposals)
-
-
-def _start_from(net: RegionNet, state: dict[str, Any], complaint: str) -> None:
-    below = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
-    copy_weights(net.backbone, below, complaint)
-    for name, tensor in net.head.trunk.state_dict().items():
-        known = state.get(f"head.{name}")
-        if known is not None and known.shape == tensor.shape:
-            tensor.copy_(known)
 
 
 def _counts(value: object) -> bool:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 # The part of each family that gives feature maps. A max pooling at its end is left out: the pyramid takes its place.
 _FAMILIES = ("alexnet", "vgg", "squeezenet", "resnet", "resnext", "wide_resnet")
+_RUN_FILES = ("detector.safetensors", "checkpoint.pt")  # in a training run's folder, the first that is there
 _RESNET_LAYERS = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
 
 
@@ -27,7 +28,7 @@ def backbone(name: str, weights: str | os.PathLike[str] | None = None) -> nn.Seq
     Args:
         name: one of `backbone_names()`: AlexNet, VGG, SqueezeNet, ResNet and their variants.
         weights: None for random ones; the name of a torchvision entry ("IMAGENET1K_V1", "DEFAULT"), which torchvision
-            downloads once; or a file with the state dict of the whole network (`torch.save`, or safetensors).
+            downloads once; or a file or run that `read_state_dict` reads.
 
     Raises:
         ValueError: the name or the entry is unknown, or the file does not hold this network's weights.
@@ -49,12 +50,18 @@ def backbone(name: str, weights: str | os.PathLike[str] | None = None) -> nn.Seq
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Tensors by name from a file of `torch.save` or safetensors; no code in the file is run.
+    """Tensors of a network by name; no code in the file is run.
+
+    Args:
+        path: a file of `torch.save` or safetensors; or a training run's folder, or the checkpoint in it, of which the
+            average of the weights is taken where one is kept.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it holds something else.
     """
+    if path.is_dir():
+        path = next((path / name for name in _RUN_FILES if (path / name).is_file()), path)
     if not path.is_file():
         raise FileNotFoundError(f"no weights file at {path}")
     try:
@@ -66,6 +73,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # torch's reader raises whatever damaged bytes lead it into
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"weights: {path} is not a file of tensors: {reason}") from error
+    if isinstance(state, dict) and isinstance(state.get("model"), dict):
+        state = state.get("average") or state["model"]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"weights: {path} does not hold a state dict (tensors by name)")
     return state
@@ -74,12 +83,13 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 def copy_weights(module: nn.Module, state: dict[str, Tensor], complaint: str) -> None:
     """Copy into `module` all tensors it has, out of a state dict that may hold more.
 
-    In the names, a leading "features." is optional.
+    In the names, a leading "features." or "backbone." is optional.
 
     Raises:
         ValueError: a tensor is missing or has another shape; the message begins with `complaint`.
     """
     state = {key.removeprefix("features."): tensor for key, tensor in state.items()}
+    state |= {key.removeprefix("backbone."): tensor for key, tensor in state.items()}
     wanted = module.state_dict()
     for key, tensor in wanted.items():
         if key not in state:

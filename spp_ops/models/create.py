@@ -31,8 +31,8 @@ def create(
         arch: a name from `OWN_NETWORKS` or `backbone_names()`.
         num_classes: number of scores.
         levels: the pyramid; None (our own networks only) for the network without one.
-        weights: for one of torchvision's networks as in `backbone`; for one of our own a file with the state dict
-            of the whole network.
+        weights: for one of torchvision's networks as in `backbone`; for one of our own what
+            `read_state_dict` reads, with the whole network.
         hidden: widths of the fully connected layers below the scores.
         dropout: probability of a zero after each of them.
 

@@ -57,6 +57,17 @@ def test_network_of_the_paper_from_a_file(tmp_path: Path) -> None:
     assert all((tensor == net.state_dict()[name]).all() for name, tensor in again.state_dict().items())
 
 
+@pytest.mark.parametrize("average", [True, False])
+@pytest.mark.parametrize("name", ["squeezenet1_1", "small5"])
+def test_network_of_a_run(name: str, average: bool, tmp_path: Path) -> None:
+    kept, tested = models.create(name, 2, hidden=(4,)), models.create(name, 2, hidden=(4,))
+    content = {"format": 1, "classes": ["a", "b"], "model": kept.state_dict(), "average": None}
+    torch.save(content | ({"average": tested.state_dict()} if average else {}), tmp_path / "checkpoint.pt")
+    again = models.create(name, 2, hidden=(4,), weights=tmp_path)
+    expected = (tested if average else kept).backbone.state_dict()
+    assert all((tensor == expected[key]).all() for key, tensor in again.backbone.state_dict().items())
+
+
 def test_pretrained_network_takes_imagenet_pixels() -> None:
     from spp_ops.datasets.image import IMAGENET_NORMALIZATION, PAPER_NORMALIZATION
 
