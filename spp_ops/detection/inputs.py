@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -43,7 +44,9 @@ def prepare(image: ImageSource, windows: Windows | None, proposals: ProposalConf
     if proposals.file is None:
         boxes = make_proposer(proposals)(pixels)
     elif isinstance(image, str | os.PathLike):
-        boxes = BoxFile(Path(proposals.file)).boxes(Path(image), pixels.shape[1], pixels.shape[0])[: proposals.limit]
+        file = Path(proposals.file)
+        known = _box_file(file, file.stat().st_mtime_ns if file.is_file() else 0)
+        boxes = known.boxes(Path(image), pixels.shape[1], pixels.shape[0])[: proposals.limit]
     else:
         raise ValueError(f"windows: expected some, as {proposals.file} knows pictures by their files' names, got None")
     return Prepared(pixels, torch.from_numpy(boxes))
@@ -61,6 +64,12 @@ def ahead(function: Callable[[Item], Result], items: Iterable[Item], workers: in
             result = waiting.popleft().result()
             waiting.extend(pool.submit(function, item) for item in islice(remaining, 1))
             yield result
+
+
+@lru_cache(maxsize=2)
+def _box_file(path: Path, changed: int) -> BoxFile:
+    """Keep a file's boxes in memory for the next picture, until the file changes."""
+    return BoxFile(path)
 
 
 def _checked(windows: Windows) -> Tensor:
