@@ -12,6 +12,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 HOST = cuda_host_build.load()
+SEED_VARIABLE = "SPP_OPS_CUDA_ORDER"  # blocks and threads are taken in a random order, drawn with this seed
+
+
+def configure(**settings: int) -> None:
+    """Sets the stand-in; what is not given is as usual: in order, unless the environment wants another one."""
+    seed = os.environ.get(SEED_VARIABLE)
+    HOST.configure(**({} if seed is None else {"random_order": True, "seed": int(seed)}) | settings)
+
+
+configure()
 
 # Also where these tests run without the project's conftest, under the sanitizers.
 PROPERTY = settings(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import cuda_rules as rules
 import numpy as np
 import pytest
-from cuda_cases import HOST, PROPERTY, TYPES, Case, cases, decode, encode
+from cuda_cases import HOST, PROPERTY, TYPES, Case, cases, configure, decode, encode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ PRECISION = {"float32": 2e-5, "float64": 1e-11, "float16": 2e-3, "bfloat16": 2e-
 @pytest.fixture(autouse=True)
 def _usual_device() -> Iterator[None]:
     yield
-    HOST.configure()
+    configure()
 
 
 def scatter(
@@ -71,7 +71,7 @@ def gradients_of(case: Case, seed: int, kind: str) -> rules.Array:
 )
 def test_any_backward(case: Case, seed: int, kind: str, deterministic: bool, device: tuple[int, int]) -> None:
     """Few and many multiprocessors choose few and many channels a block; little shared memory makes bands of cells."""
-    HOST.configure(multiprocessors=device[0], max_shared_bytes=device[1])
+    configure(multiprocessors=device[0], max_shared_bytes=device[1])
     _, cells, sources = case.expected()
     gradients = gradients_of(case, seed, kind)
     wide = decode(gradients, case.type_name)
@@ -113,7 +113,7 @@ def test_deterministic_sums_do_not_depend_on_the_order(type_name: str) -> None:
     sources = np.zeros(rows, np.int32)
     first = scatter(gradients, type_name, cells, sources, case, True)[0]
     for seed in range(3):
-        HOST.configure(random_order=True, seed=seed)
+        configure(random_order=True, seed=seed)
         order = random.permutation(rows)
         again = scatter(gradients[order], type_name, cells[order], sources, case, True)[0]
         assert again.tobytes() == first.tobytes()
@@ -185,3 +185,10 @@ def test_gather_and_backward_refuse_cells_and_sources_that_are_not_there() -> No
     for deterministic in (False, True):
         gradient = scatter(np.ones((3, 2), np.float32), "float32", cells, sources, case, deterministic)[0]
         np.testing.assert_array_equal(gradient.ravel(), [0, 0, 0, 1])
+    two = blank((2, 1, 2, 2), 4, "float32", [(1, 1)])
+    sources = np.array([2, 1, 2**31 - 1, -(2**31)], np.int32)
+    for deterministic in (False, True):
+        gradient = scatter(
+            np.ones((4, 1), np.float32), "float32", np.ones((4, 1), np.int32), sources, two, deterministic
+        )
+        np.testing.assert_array_equal(gradient[0].ravel(), [0, 0, 0, 0, 0, 1, 0, 0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import cuda_host_build
 import pytest
-from cuda_cases import HOST, PROPERTY, Case, cases, check_forward
+from cuda_cases import HOST, PROPERTY, SEED_VARIABLE, Case, cases, check_forward, configure
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,20 +22,20 @@ RACES = [
     "count_without_atomics",
     "atomic_beside_plain_read",
 ]
-SOUND = ["reverse", "rotate_warp", "count_atomically", "votes"]
+SOUND = ["reverse", "rotate_warp", "count_atomically", "votes", "divisions"]
 HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)
 def _usual_settings() -> Iterator[None]:
     yield
-    HOST.configure()
+    configure()
 
 
 @pytest.mark.parametrize("seed", [None, 1, 2])
 @pytest.mark.parametrize("name", RACES)
 def test_finds_races(name: str, seed: int | None) -> None:
-    HOST.configure(random_order=seed is not None, seed=seed or 0)
+    configure(random_order=seed is not None, seed=seed or 0)
     with pytest.raises(RuntimeError, match=r"block \(0, 0\), thread \d+: race: thread \d+ .* with no barrier between"):
         HOST.run_faulty_kernel(name)
 
@@ -42,7 +43,7 @@ def test_finds_races(name: str, seed: int | None) -> None:
 @pytest.mark.parametrize("seed", [None, 1, 2])
 @pytest.mark.parametrize("name", SOUND)
 def test_passes_sound_kernels(name: str, seed: int | None) -> None:
-    HOST.configure(random_order=seed is not None, seed=seed or 0)
+    configure(random_order=seed is not None, seed=seed or 0)
     HOST.run_faulty_kernel(name)
 
 
@@ -74,7 +75,7 @@ def test_names_an_unknown_kernel() -> None:
 @PROPERTY
 @given(cases(), st.integers(0, 2**32 - 1))
 def test_forward_under_any_order_of_blocks_and_threads(case: Case, seed: int) -> None:
-    HOST.configure(random_order=True, seed=seed)
+    configure(random_order=True, seed=seed)
     check_forward(case)
 
 
@@ -83,10 +84,10 @@ outside_the_sanitizers = pytest.mark.skipif(
 )
 
 
-def run_sanitized(arguments: list[str], examples: int) -> subprocess.CompletedProcess[str]:
+def run_sanitized(arguments: list[str], examples: int = 1, **variables: str) -> subprocess.CompletedProcess[str]:
     """A Python process of its own: the sanitizers must be in it from its start."""
     cuda_host_build.build(sanitize=True)
-    environment = {**cuda_host_build.sanitized_environment(), "SPP_OPS_EXAMPLES": str(examples)}
+    environment = {**cuda_host_build.sanitized_environment(), "SPP_OPS_EXAMPLES": str(examples), **variables}
     command = [sys.executable, *arguments]
     return subprocess.run(command, env=environment, cwd=HERE, capture_output=True, text=True, check=False)
 
@@ -101,13 +102,26 @@ def run_sanitized(arguments: list[str], examples: int) -> subprocess.CompletedPr
     ],
 )
 def test_the_sanitizers_watch_kernels(name: str, finding: str) -> None:
-    result = run_sanitized(["-c", f"import cuda_host_build; cuda_host_build.load().run_faulty_kernel('{name}')"], 1)
+    result = run_sanitized(["-c", f"import cuda_host_build; cuda_host_build.load().run_faulty_kernel('{name}')"])
     assert result.returncode != 0
     assert finding in result.stderr, result.stderr[-4000:]
 
 
 @outside_the_sanitizers
-def test_everything_under_the_sanitizers() -> None:
-    tests = sorted(HERE.glob("test_cuda_*.py"))
-    result = run_sanitized(["-m", "pytest", "-q", "-x", "--noconftest", "-p", "no:cacheprovider", *map(str, tests)], 8)
+@pytest.mark.parametrize("order", [{}, {SEED_VARIABLE: "1"}], ids=["in order", "in a random order"])
+def test_everything_under_the_sanitizers(order: dict[str, str]) -> None:
+    tests = [f"test_cuda_{each}.py" for each in ("forward", "backward", "host")]
+    arguments = ["-m", "pytest", "-q", "-x", "--noconftest", "-p", "no:cacheprovider", *tests]
+    result = run_sanitized(arguments, examples=8, **order)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+
+
+@outside_the_sanitizers
+def test_the_operators_tests_under_the_sanitizers() -> None:
+    """The tests of forward, backward and every further derivative that run on each device, on the CUDA sources."""
+    tests = [str(HERE.parent / f"test_{each}.py") for each in ("forward", "backward")]
+    arguments = ["-m", "pytest", "-q", "-x", "-p", "cuda_operators", "-p", "no:cacheprovider", *tests]
+    result = run_sanitized(arguments, examples=8, PYTHONPATH=str(HERE), **{SEED_VARIABLE: "2"})
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+    calls = dict(re.findall(r"'(\w+)': (\d+)", result.stdout))
+    assert all(int(calls[kernel]) > 100 for kernel in ("forward", "backward", "gather")), calls

@@ -108,18 +108,6 @@ inline int __clzll(long long value) {
 }
 inline int __clz(int value) { return value == 0 ? 32 : __builtin_clz(static_cast<unsigned>(value)); }
 
-// Bytes of a (0 to 3) and b (4 to 7), one picked by each digit of the selector; +8: the byte's sign, in all its bits.
-inline unsigned __byte_perm(unsigned a, unsigned b, unsigned selector) {
-  const uint64_t both = uint64_t{b} << 32 | a;
-  unsigned result = 0;
-  for (int i = 0; i < 4; ++i) {
-    const unsigned digit = selector >> (4 * i) & 0xF;
-    const unsigned byte = static_cast<unsigned>(both >> (8 * (digit & 7))) & 0xFF;
-    result |= (digit & 8 ? (byte & 0x80 ? 0xFFu : 0u) : byte) << (8 * i);
-  }
-  return result;
-}
-
 // Maximum of two pairs of signed 16-bit numbers.
 inline unsigned __vmaxs2(unsigned a, unsigned b) {
   const auto larger = [](unsigned x, unsigned y) {
@@ -146,6 +134,7 @@ inline const char* cudaGetErrorName(cudaError_t error) {
 inline const char* cudaGetErrorString(cudaError_t error) {
   return error == cudaErrorInvalidConfiguration ? "invalid configuration argument" : "invalid argument";
 }
+inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline cudaError_t cudaGetDevice(int* device) {
   *device = 0;
   return cudaSuccess;

@@ -1,8 +1,9 @@
-// The simplest kernels that are wrong in one way each, and right ones beside them.
+// The simplest kernels that are wrong in one way each, and sound ones beside them.
 #include <map>
 #include <stdexcept>
 #include <vector>
 
+#include "../../kernels/cuda/divider.h"
 #include "../../kernels/cuda/shared.h"
 #include "faults.h"
 
@@ -121,6 +122,17 @@ __global__ void votes(const __grid_constant__ NoArgs) {
     Block::running->fail("a wrong number came");
 }
 
+__global__ void divisions(const __grid_constant__ NoArgs) {
+  for (int32_t divisor : {1, 2, 3, 5, 7, 36, 63, 64, 65, 1000, 65535, 65537, 1 << 30, INT32_MAX}) {
+    const cuda::Divider divide(static_cast<uint32_t>(divisor));
+    for (int64_t number :
+         {int64_t{own()}, int64_t{own()} * divisor - 1, int64_t{own()} * divisor, INT32_MAX - int64_t{own()}}) {
+      if (number < 0 || number > INT32_MAX) continue;
+      if (divide(static_cast<int32_t>(number)) != number / divisor) Block::running->fail("a wrong quotient");
+    }
+  }
+}
+
 // For the sanitizers, which end the process.
 __global__ void past_the_heap(const __grid_constant__ NoArgs) {
   const std::vector<int32_t> heap(kThreads);
@@ -160,6 +172,7 @@ const std::map<std::string, Kernel>& kernels() {
       {"different_barriers", different_barriers},
       {"vote_in_a_branch", vote_in_a_branch},
       {"votes", votes},
+      {"divisions", divisions},
       {"past_the_heap", past_the_heap},
       {"past_the_stack_of_a_fiber", past_the_stack_of_a_fiber},
       {"integer_overflow", integer_overflow},

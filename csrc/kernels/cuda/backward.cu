@@ -11,6 +11,9 @@ int64_t source_count(const BackwardArgs& args) { return int64_t{args.map_count} 
 
 template <typename T, typename Index, typename Sums>
 void scatter(const BackwardArgs& args, const uint64_t* spans, Stream stream) {
+  if (args.pyramid.bins > kMaxBins) {
+    throw std::runtime_error("spp_ops: scatter_gradients: " + std::to_string(args.pyramid.bins) + " bins are too many");
+  }
   ScatterArgs scatter{};
   int64_t longest = 0;
   for (int32_t m = 0; m < args.map_count; ++m) {
@@ -28,7 +31,7 @@ void scatter(const BackwardArgs& args, const uint64_t* spans, Stream stream) {
     for (int32_t m = 0; m < args.map_count; ++m) {
       ScatterMap& map = scatter.maps[m];
       map.bands = static_cast<int32_t>(ceil_div(map.cells, band_cells));
-      map.blocks = map.bands * args.images * ceil_div(args.channels, channels);
+      map.blocks = int64_t{map.bands} * args.images * ceil_div(args.channels, channels);
       scatter.blocks += map.blocks;
     }
     return scatter.blocks;
@@ -71,7 +74,7 @@ void backward(const BackwardArgs& args, void* workspace, Stream stream) {
     spans = static_cast<uint64_t*>(workspace);
     check(cudaMemsetAsync(spans, 0xFF, bytes, stream), "find_spans (" + std::to_string(bytes) + " bytes)");
     launch("find_spans", find_spans, {ceil_div(args.count, kSpanThreads), 1, kSpanThreads, 0}, stream,
-           SpanArgs{args.sources, args.count, spans});
+           SpanArgs{args.sources, source_count(args), args.count, spans});
   }
   with_type(args.type, [&](auto type) {
     using T = typename decltype(type)::type;

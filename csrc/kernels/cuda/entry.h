@@ -41,8 +41,7 @@ __device__ inline int16_t key16_of(T value) {
 
 // Back from keys in both halves of a word to the bits of both values.
 __device__ inline uint32_t bits_of_keys16(uint32_t keys) {
-  const uint32_t negative = __byte_perm(keys, 0, 0xBB99);  // the sign of each half in all of its bits
-  return keys ^ (negative & 0x7FFF7FFF);
+  return keys ^ ((keys >> 15 & 0x00010001) * 0x7FFF);  // a negative key has all bits but its sign inverted
 }
 
 template <typename T>
@@ -78,7 +77,7 @@ struct alignas(16) WideKeyAndCell {
   int64_t key;
   uint64_t cell;  // of 64 bits, so that every byte of a vector counts: see BinPlace
 
-  __device__ bool operator==(const WideKeyAndCell&) const = default;
+  bool operator==(const WideKeyAndCell&) const = default;
 };
 
 template <typename T>

@@ -10,7 +10,6 @@ namespace spp::cuda {
 // a larger one.
 constexpr int kBufferBins = kPlainSharedBytes / (kPoolWarps * kPitch * 16);
 constexpr int kRunBins = 64;
-constexpr int kMaxBins = 1 << 22;  // of a pyramid, for 32-bit offsets within the output of one chunk of channels
 static_assert(kRunBins <= kBufferBins && kRunBins % 2 == 0);
 
 struct ForwardPlan {

@@ -13,6 +13,7 @@ namespace spp::cuda {
 constexpr int kWarpSize = 32;
 constexpr unsigned kAllLanes = 0xFFFFFFFF;
 constexpr size_t kPlainSharedBytes = 48 * 1024;  // what a block may have without asking
+constexpr int kMaxBins = 1 << 22;  // of a pyramid, for 32-bit offsets within some channels of a pooled row
 constexpr int64_t kMaxGridX = INT32_MAX;
 constexpr int64_t kMaxGridY = 65535;
 
@@ -21,6 +22,7 @@ SPP_HOST_DEVICE constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_d
 
 inline void check(cudaError_t error, const std::string& what) {
   if (error == cudaSuccess) return;
+  cudaGetLastError();  // reported here, it must not meet whoever asks next
   throw std::runtime_error("spp_ops: " + what + ": " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) +
                            ")");
 }
@@ -57,8 +59,9 @@ void launch(const char* name, void (*kernel)(Args), const LaunchShape& shape, St
            " bytes)";
   };
   if (shape.shared_bytes > kPlainSharedBytes) {
+    // All that there is: with what this launch takes, another thread's could come between.
     check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(shape.shared_bytes)),
+                               device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin)),
           what());
   }
   const cudaError_t error = cudaLaunchKernelEx(&config, kernel, args);

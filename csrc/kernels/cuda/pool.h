@@ -1,65 +1,11 @@
-// Third step of forward: pools the windows. One warp takes one window and one chunk of channels.
-//
-// Eight lanes together read 256 bytes of channels of one cell, and the four groups of eight lanes work on four bins of
-// a level at a time, so that all reading is in whole lines. Bins are collected in shared memory, [bin, channel]; levels
-// that follow from a finer one are merged there. The way out turns them: lanes then stand for consecutive bins of one
-// channel, as the output has them.
+// Third step of forward: pools the windows (pool_args.h says how a warp is used). Bins of the levels that read the map
+// come from the tables; levels that follow from a finer one are merged in shared memory; emit.h is the way out.
 #pragma once
 
-#include "divider.h"
-#include "place.h"
-#include "runs.h"
+#include "emit.h"
 #include "tables.h"
 
 namespace spp::cuda {
-
-constexpr int kLanes = 8;                    // of a group
-constexpr int kGroups = kWarpSize / kLanes;  // bins worked on at a time
-constexpr int kLaneVectors = 2;              // of 16 bytes, that a lane takes of a cell
-constexpr int kChunkVectors = kLanes * kLaneVectors;
-// From bin to bin in shared memory. One vector more than a chunk keeps both ways free of bank conflicts, and says where
-// the bin lies while it is being read.
-constexpr int kPitch = kChunkVectors + 1;
-constexpr int kPoolWarps = 2;
-constexpr int kPoolBlocks = 8;  // on a multiprocessor; 50 bins let 8 share its memory
-
-// Tables lie [table, image, cell, channel].
-struct PoolMap {
-  const void* tables;
-  int64_t table_bytes;
-  int64_t image_bytes;
-  uint32_t width;
-};
-
-struct PoolLevel {
-  Divider columns;  // bin number -> row
-  Divider across;   // item of the way out -> vector of channels
-  int32_t across_width;
-  bool pairs;  // bins can leave two by two
-};
-
-struct PoolArgs {
-  PoolMap maps[kMaxMaps];
-  PoolLevel levels[kMaxLevels];
-  Pyramid pyramid;
-  RangeLayout layout;
-  const Range* ranges;
-  const int32_t* sources;
-  int64_t rows;
-  int64_t channels;
-  int64_t vectors;
-  int32_t images;
-  uint32_t cell_bytes;  // of all channels
-  int32_t doublings;
-  int32_t buffer_bins;  // bins the shared memory of a warp holds: all of them, or one run of bins at a time
-  void* output;
-  int64_t output_stride;
-  void* indices;
-};
-
-inline size_t pool_shared_bytes(int32_t buffer_bins) {
-  return kPoolWarps * shared_bytes_of<uint4>(int64_t{buffer_bins} * kPitch);
-}
 
 // Where a bin lies, for the warp's first channel: its first cell in the table that serves it, and its size in cells.
 struct alignas(16) BinPlace {
@@ -77,22 +23,21 @@ template <typename T, typename Index>
 class WindowPool {
   using E = Entries<T, Index>;
   using Bin = Vector<E>;
-  static constexpr bool kIndices = !std::is_same_v<Index, NoIndex>;
-  static constexpr int kChunk = kChunkVectors * Bin::kChannels;
   static_assert(std::has_unique_object_representations_v<Bin>, "a BinPlace travels in a Bin");
 
  public:
   __device__ WindowPool(const PoolArgs& args, Shared<Bin> buffer, int64_t row, int64_t chunk)
       : args_(args),
         buffer_(buffer),
+        emit_(args, buffer, row, chunk),
         row_(row),
-        first_channel_(chunk * kChunk),
+        first_vector_(chunk * kChunkVectors),
         lane_(threadIdx.x % kWarpSize),
-        vectors_(static_cast<int32_t>(smaller<int64_t>(args.vectors - chunk * kChunkVectors, kChunkVectors))) {}
+        vectors_(static_cast<int32_t>(smaller<int64_t>(args.vectors - first_vector_, kChunkVectors))) {}
 
   __device__ void run() {
     const int32_t source = args_.sources[row_];
-    if (source == kBadRow) return refuse();
+    if (source == kBadRow) return emit_.bad_row();
     const Pyramid& pyramid = args_.pyramid;
     const bool whole = args_.buffer_bins >= pyramid.bins;
     // What the buffer holds at a time: all levels, or a run of bins of one level where they do not fit.
@@ -115,7 +60,7 @@ class WindowPool {
       if (any_empty) zero_empty_bins(whole ? pyramid.bins : count);
       for (int32_t l = begin; l < end; ++l) {
         const Level& level = pyramid.levels[l];
-        write_bins(l, first, whole ? level.bins() : count, whole ? level.first_bin : 0);
+        emit_.level(l, first, whole ? level.bins() : count, whole ? level.first_bin : 0);
       }
       __syncwarp();
       first += count;
@@ -151,8 +96,8 @@ class WindowPool {
                               int32_t place) {
     const Level& level = args_.pyramid.levels[l];
     const Range* row_ranges = args_.ranges + row_ * args_.layout.per_row + args_.layout.first[l];
-    const char* tables = static_cast<const char*>(map.tables) + image * map.image_bytes +
-                         first_channel_ / Bin::kChannels * int64_t{sizeof(Bin)};
+    const char* tables =
+        static_cast<const char*>(map.tables) + image * map.image_bytes + first_vector_ * int64_t{sizeof(Bin)};
     bool empty = false;
 #pragma unroll 1
     for (int32_t i = lane_; i < count; i += kWarpSize) {
@@ -252,89 +197,11 @@ class WindowPool {
     __syncwarp();
   }
 
-  // Bins [first, first + count) of level l, from the buffer's `place` on, to the output.
-  __device__ void write_bins(int32_t l, int32_t first, int32_t count, int32_t place) {
-    const PoolLevel& plan = args_.levels[l];
-    const int32_t level_bins = args_.pyramid.levels[l].bins();
-    const int64_t start = args_.channels * args_.pyramid.levels[l].first_bin + first_channel_ * level_bins + first;
-    T* output = static_cast<T*>(args_.output) + row_ * args_.output_stride + start;
-    Index* indices = nullptr;
-    if constexpr (kIndices) {
-      indices = static_cast<Index*>(args_.indices) + row_ * args_.channels * args_.pyramid.bins + start;
-    }
-    const int32_t channels = static_cast<int32_t>(smaller<int64_t>(args_.channels - first_channel_, kChunk));
-    const int32_t whole_vectors = channels / Bin::kChannels;
-    // The last vector of all may hold fewer channels than the others.
-    for (int32_t bin = lane_; bin < count && whole_vectors < vectors_; bin += kWarpSize) {
-      write_run<1>(output, indices, level_bins, place, whole_vectors, bin, channels % Bin::kChannels);
-    }
-#pragma unroll 1
-    for (int32_t item = lane_; item < whole_vectors * plan.across_width; item += kWarpSize) {
-      const int32_t vector = plan.across(item);
-      const int32_t bin = (item - vector * plan.across_width) * (plan.pairs ? 2 : 1);
-      if (bin >= count) continue;
-      if (plan.pairs) {
-        write_run<2>(output, indices, level_bins, place, vector, bin, Bin::kChannels);
-      } else {
-        write_run<1>(output, indices, level_bins, place, vector, bin, Bin::kChannels);
-      }
-    }
-  }
-
-  // The first `channels` of a vector, of kBins bins.
-  template <int kBins>
-  __device__ __forceinline__ void write_run(T* output, Index* indices, int32_t level_bins, int32_t place,
-                                            int32_t vector, int32_t bin, int32_t channels) {
-    Bin bins[kBins];
-    Run<T, Bin::kChannels> values[kBins];
-#pragma unroll
-    for (int b = 0; b < kBins; ++b) {
-      bins[b] = buffer_[(place + bin + b) * kPitch + vector];
-      values[b] = bins[b].template values<T>();
-    }
-    const int32_t offset = vector * Bin::kChannels * level_bins + bin;
-    output += offset;
-    indices += kIndices ? offset : 0;
-#pragma unroll
-    for (int c = 0; c < Bin::kChannels; ++c) {
-      if (c >= channels) break;
-      Run<T, kBins> run;
-#pragma unroll
-      for (int b = 0; b < kBins; ++b) run.items[b] = values[b].items[c];
-      store_run(output, run);
-      output += level_bins;
-      if constexpr (kIndices) {
-        Run<Index, kBins> cells;
-#pragma unroll
-        for (int b = 0; b < kBins; ++b) cells.items[b] = E::cell(bins[b].words[c]);
-        store_run(indices, cells);
-        indices += level_bins;
-      }
-    }
-  }
-
-  // A bad row: NaN and no cell.
-  __device__ void refuse() {
-    const int64_t count = smaller<int64_t>(args_.channels - first_channel_, kChunk);
-    const T nan = nan_of<T>();
-    for (int32_t l = 0; l < args_.pyramid.count; ++l) {
-      const Level& level = args_.pyramid.levels[l];
-      const int64_t start = args_.channels * level.first_bin + first_channel_ * level.bins();
-#pragma unroll 1
-      for (int64_t i = lane_; i < count * level.bins(); i += kWarpSize) {
-        static_cast<T*>(args_.output)[row_ * args_.output_stride + start + i] = nan;
-        if constexpr (kIndices) {
-          static_cast<Index*>(args_.indices)[row_ * args_.channels * args_.pyramid.bins + start + i] =
-              static_cast<Index>(kNoCell);
-        }
-      }
-    }
-  }
-
   const PoolArgs& args_;
   const Shared<Bin> buffer_;
+  const WindowEmit<T, Index> emit_;
   const int64_t row_;
-  const int64_t first_channel_;
+  const int64_t first_vector_;
   const int32_t lane_;
   const int32_t vectors_;  // of this chunk
 };

@@ -12,7 +12,7 @@ namespace spp::cuda {
 
 constexpr int kScatterThreads = 512;
 constexpr int kScatterBlocks = 2;  // on a multiprocessor: 64 registers a thread
-constexpr int kListRows = 1024;    // rows looked through at a time
+constexpr int kListRows = 2048;    // rows looked through at a time
 
 struct ScatterMap {
   void* gradient;
@@ -126,39 +126,42 @@ class ScatterBlock {
   // A thread keeps to one bin of one channel and goes from row to row, so that it works out only once where they are.
   template <typename Visit>
   __device__ void visit_rows(int64_t first, int32_t rows, Visit&& visit) {
-    const int64_t items = int64_t{channels_} * args_.pyramid.bins;
-    const int32_t walkers = static_cast<int32_t>(larger<int64_t>(kScatterThreads / items, 1));  // of one item
-    const int32_t walker = static_cast<int32_t>(thread_ / items);
+    const int32_t bins = args_.pyramid.bins;
+    const int32_t items = channels_ * bins;
+    const int32_t walkers = larger(kScatterThreads / items, 1);  // of one item
+    const int32_t walker = thread_ / items;
     if (walker >= walkers) return;
-    for (int64_t item = thread_ - walker * items; item < items; item += kScatterThreads) {
-      const int32_t channel = static_cast<int32_t>(item / args_.pyramid.bins);
-      const int32_t bin = static_cast<int32_t>(item % args_.pyramid.bins);
+    for (int32_t item = thread_ - walker * items; item < items; item += kScatterThreads) {
+      const int32_t channel = item / bins;
+      const int32_t bin = item - channel * bins;
       int32_t l = 0;
       while (l + 1 < args_.pyramid.count && args_.pyramid.levels[l + 1].first_bin <= bin) ++l;
       const Level& level = args_.pyramid.levels[l];
       const int64_t column =
           args_.channels * level.first_bin + (first_channel_ + channel) * level.bins() + bin - level.first_bin;
-      const int64_t row_size = args_.channels * args_.pyramid.bins;
-      const Index* indices = static_cast<const Index*>(args_.indices) + first * row_size + column;
-      const T* gradients =
-          static_cast<const T*>(args_.grad_output) + first * args_.grad_row_stride + column * args_.grad_column_stride;
+      // Byte strides without a sign: rows are numbered from 0, and one multiplication then finds an address.
+      const uint64_t index_stride = static_cast<uint64_t>(args_.channels * bins) * sizeof(Index);
+      const uint64_t value_stride = static_cast<uint64_t>(args_.grad_row_stride) * sizeof(T);
+      const char* indices = static_cast<const char*>(args_.indices) + first * index_stride + column * sizeof(Index);
+      const char* values = static_cast<const char*>(args_.grad_output) + first * value_stride +
+                           static_cast<uint64_t>(column * args_.grad_column_stride) * sizeof(T);
+#pragma unroll 1
       for (int32_t i = walker; i < rows; i += kBatch * walkers) {
         Index cells[kBatch];
-        T values[kBatch];
+        T gradients[kBatch];
 #pragma unroll
         for (int b = 0; b < kBatch; ++b) {
           const int32_t place = i + b * walkers;
-          cells[b] = static_cast<Index>(kNoCell);
-          if (place >= rows) continue;
-          const int64_t row = list_[place];
-          cells[b] = indices[row * row_size];
-          values[b] = gradients[row * args_.grad_row_stride];
+          const uint64_t row = static_cast<uint32_t>(list_[smaller(place, rows - 1)]);
+          cells[b] = *reinterpret_cast<const Index*>(indices + row * index_stride);
+          gradients[b] = *reinterpret_cast<const T*>(values + row * value_stride);
+          if (place >= rows) cells[b] = static_cast<Index>(kNoCell);
         }
 #pragma unroll
         for (int b = 0; b < kBatch; ++b) {
           // kNoCell, and whatever lies before the band, becomes larger than any cell of it.
           const uint32_t cell = static_cast<uint32_t>(cells[b]) - first_cell_;
-          if (cell < static_cast<uint32_t>(cells_)) visit(channel, static_cast<int32_t>(cell), to_float(values[b]));
+          if (cell < static_cast<uint32_t>(cells_)) visit(channel, static_cast<int32_t>(cell), to_float(gradients[b]));
         }
       }
     }
@@ -187,6 +190,7 @@ __global__ void __launch_bounds__(kScatterThreads, kScatterBlocks)
 
 struct SpanArgs {
   const int32_t* sources;
+  int64_t source_count;
   int64_t rows;
   uint64_t* spans;  // all bits set to begin with
 };
@@ -199,7 +203,7 @@ __global__ void __launch_bounds__(kSpanThreads) find_spans(const __grid_constant
   const int64_t step = int64_t{gridDim.x} * kSpanThreads;
   for (int64_t r = int64_t{blockIdx.x} * kSpanThreads + threadIdx.x; r < args.rows; r += step) {
     const int32_t source = args.sources[r];
-    if (source < 0) continue;
+    if (source < 0 || source >= args.source_count) continue;
     if (r == 0 || args.sources[r - 1] != source) {
       atomicMin(reinterpret_cast<unsigned long long*>(args.spans + 2 * source), static_cast<unsigned long long>(r));
     }
