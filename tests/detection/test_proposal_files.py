@@ -37,7 +37,7 @@ def test_boxes_of_each_picture_are_its_own(method: str, pictures: list[Path], tm
     expected = [propose_one(np.array(Image.open(path))) for path in pictures]
     assert not same(expected[:1], expected[1:2])
     assert same(propose(pictures, config, cache=tmp_path / "cache", workers=1), expected)
-    assert same(propose(pictures[::-1], config, cache=None, workers=2), expected[::-1])
+    assert same(propose(pictures[::-1], config, cache=tmp_path / "other", workers=2), expected[::-1])
 
 
 def test_nothing_is_found_twice(pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,11 +78,11 @@ def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pictures:
 
 def test_unusable_pictures(pictures: list[Path], tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no image file at .*absent\.png"):
-        propose([tmp_path / "absent.png"], CONFIG, cache=None)
+        propose([tmp_path / "absent.png"], CONFIG, cache=tmp_path)
     pictures[1].write_bytes(b"no picture")
     for workers in 1, 2:
         with pytest.raises(ImageError, match=r"cannot read image .*1\.png"):
-            propose(pictures, CONFIG, cache=None, workers=workers)
+            propose(pictures, CONFIG, cache=tmp_path, workers=workers)
     with pytest.raises(ValueError, match="workers: expected 0 or more processes, got -1"):
         propose(pictures, CONFIG, workers=-1)
 

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def propose(
     paths: Sequence[Path],
     config: ProposalConfig,
     *,
-    cache: Path | Literal["default"] | None = "default",
+    cache: Path | None = None,
     workers: int = 0,
     after_picture: Callable[[], None] = lambda: None,
 ) -> list[Boxes]:
@@ -42,7 +42,7 @@ def propose(
     Args:
         paths: image files, of any kind that `load_image` reads.
         config: what to find.
-        cache: folder for what is found; "default": `default_cache()`; None: nothing is kept.
+        cache: folder for what is found; None: `default_cache()`.
         workers: processes; 0: one a processor. 1: this one.
         after_picture: called after each image.
 
@@ -57,12 +57,12 @@ def propose(
         raise ValueError(f"workers: expected 0 or more processes, got {workers}")
     if config.file is not None:
         return _from_file([Path(path) for path in paths], config, after_picture)
-    root = default_cache() if cache == "default" else cache
+    root = default_cache() if cache is None else cache
     known: dict[int, Boxes] = {}
-    unknown: list[tuple[int, Path, Path | None]] = []
+    unknown: list[tuple[int, Path, Path]] = []
     for index, path in enumerate(map(Path, paths)):
-        kept = None if root is None else root / "proposals" / f"{_key(path, config)}.npz"
-        boxes = None if kept is None else _load(kept)
+        kept = root / "proposals" / f"{_key(path, config)}.npz"
+        boxes = _load(kept)
         if boxes is None:
             unknown.append((index, path, kept))
         else:
@@ -95,18 +95,17 @@ def _from_file(paths: Sequence[Path], config: ProposalConfig, after_picture: Cal
     return result
 
 
-def _find_alone(path: Path, kept: Path | None, config: ProposalConfig) -> Boxes:
+def _find_alone(path: Path, kept: Path, config: ProposalConfig) -> Boxes:
     """Find one image's boxes as one of several processes: OpenCV keeps to one thread."""
     cv2: Any = opencv()
     cv2.setNumThreads(1)
     return _find(path, kept, config)
 
 
-def _find(path: Path, kept: Path | None, config: ProposalConfig) -> Boxes:
+def _find(path: Path, kept: Path, config: ProposalConfig) -> Boxes:
     boxes = make_proposer(config)(load_image(path))
-    if kept is not None:
-        with atomic_write(kept) as temporary:
-            np.savez_compressed(temporary, boxes=boxes)
+    with atomic_write(kept) as temporary:
+        np.savez_compressed(temporary, boxes=boxes)
     return boxes
 
 

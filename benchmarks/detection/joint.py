@@ -1,0 +1,89 @@
+"""End-to-end training of detectors on real data, several seeds: with the convolutions learning, and with them frozen.
+
+python benchmarks/detection/joint.py raccoon|boards [--seeds 3] [--runs FOLDER]
+
+Writes benchmarks/results/detection/joint-DATA.json after each seed and goes on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from common import RESULTS, WEIGHTS, Experiment, load_results, machine_of, score
+from rich.console import Console
+
+from spp_ops.datasets.root import find_data
+from spp_ops.detection import CombinedDetector, SPPDetector
+from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.joint import JointConfig, JointJob, train_joint
+from spp_ops.files import write_json
+from spp_ops.records import as_data
+
+TEST_SCALES = {
+    "raccoon": {"1 scale": (400,), "2 scales": (320, 480)},
+    "boards": {"1 scale": (600,), "2 scales": (480, 688)},
+}
+TRAINING_SCALES = {"raccoon": (320, 400, 480), "boards": (480, 600, 720)}
+# One linear layer on the pooled rows; the lowest convolutions, which hold edges and colours, keep their weights.
+TRAINING = JointConfig(
+    epochs=12,
+    milestones=(8, 11),
+    windows_per_image=512,
+    hard_share=0.125,
+    frozen_layers=7,
+    backbone_lr=0.03,
+    row_rms=0.0625,
+    precision="bf16-mixed",
+)
+
+
+@click.command()
+@click.argument("data", type=click.Choice(sorted(TEST_SCALES)))
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Run folders.")
+def main(data: str, seeds: int, runs: Path) -> None:
+    """Train, test and write the results."""
+    experiment = Experiment.read(data)
+    scales = TEST_SCALES[data]
+    detector = DetectorConfig(experiment.train.classes, hidden=(), scales=scales["2 scales"])
+    config = replace(TRAINING, scales=TRAINING_SCALES[data])
+    file = RESULTS / f"joint-{data}.json"
+    results = load_results(file)
+    results |= {"data": data, "detector": as_data(detector), "training": as_data(config), "machine": machine_of()}
+    trained: dict[str, list[SPPDetector]] = {}
+    for name, backbone_lr in (("convolutions learn", config.backbone_lr), ("convolutions frozen", 0.0)):
+        for seed in range(seeds):
+            folder = runs / f"joint-{data}-{'frozen-' if backbone_lr == 0 else ''}{seed}"
+            rows: dict[str, Any] = results.setdefault(name, {})
+            one = train(
+                experiment, detector, replace(config, backbone_lr=backbone_lr, seed=seed), folder, rows, str(seed)
+            )
+            trained.setdefault(name, []).append(one)
+            for title, sides in scales.items():
+                rows[str(seed)].setdefault(title, score(one.changed(scales=sides), experiment))
+            write_json(file, results)
+    if seeds > 1 and "two combined" not in results:
+        results["two combined"] = score(CombinedDetector(trained["convolutions learn"][:2]), experiment)
+        write_json(file, results)
+
+
+def train(
+    experiment: Experiment, detector: DetectorConfig, config: JointConfig, folder: Path, rows: dict[str, Any], seed: str
+) -> SPPDetector:
+    """Train one detector, or read it where it is done."""
+    if seed in rows and (folder / "detector.json").is_file():
+        return SPPDetector.load(folder)
+    begun = time.perf_counter()
+    job = JointJob(folder, str(find_data(*WEIGHTS)), resume=True)
+    one = train_joint(experiment.train, None, detector, config, job=job, device=torch.device("cpu"), console=Console())
+    rows[seed] = {"training_seconds": time.perf_counter() - begun}
+    return one
+
+
+if __name__ == "__main__":
+    main()
