@@ -21,7 +21,7 @@ def save_history_plot(path: str | os.PathLike[str], history: Sequence[dict[str, 
     axes[0].set_ylabel("training loss")
     axes[0].legend(frameon=False, fontsize=8)
     _draw(axes[1], history, {"gradient": ""})
-    axes[1].set_ylabel("norm of the last convolution's gradient")
+    axes[1].set_ylabel("gradient norm, last convolution")
     if tested:
         _draw(axes[2], history, {"val_map": ""})
         axes[2].set_ylabel("validation mAP in %")
