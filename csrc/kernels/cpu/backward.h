@@ -10,17 +10,30 @@ inline void fetch_ahead(const E* from, int64_t count) {
   for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(from + i);
 }
 
+// One level of one window for some channels: gradients, the cells they go to, and how far ahead a later window has its
+// own.
+template <typename Stored, typename Index>
+struct Incoming {
+  const Stored* grad;
+  const Index* cells;
+  int64_t grad_ahead;
+  int64_t cells_ahead;
+};
+
 // Bins outside, channels inside: neighbouring bins often have the same winner, and a sum that has just been stored is
-// slow to load again.
-template <typename Stored, typename Index, typename Sum, bool kContiguous>
-inline void scatter_level(const Stored* grad, int64_t grad_stride, const Index* cells, int64_t bins, int64_t channels,
+// slow to load again. A part of a later window is asked for with each bin: a processor waits when asked for it at once.
+template <bool kContiguous, typename Stored, typename Index, typename Sum>
+inline void scatter_level(const Incoming<Stored, Index>& in, int64_t grad_stride, int64_t bins, int64_t channels,
                           Sum* planes, int64_t plane) {
   using Unsigned = std::make_unsigned_t<Index>;
   for (int64_t b = 0; b < bins; ++b) {
+    if (kContiguous) fetch_ahead(in.grad + in.grad_ahead + b * channels, channels);
+    fetch_ahead(in.cells + in.cells_ahead + b * channels, channels);
     Sum* to = planes;
     for (int64_t i = b; i < channels * bins; i += bins, to += plane) {
-      if (cells[i] == static_cast<Index>(kNoCell)) continue;
-      to[static_cast<Unsigned>(cells[i])] += to_float(grad[kContiguous ? i : i * grad_stride]);
+      const Unsigned cell = static_cast<Unsigned>(in.cells[i]);
+      if (static_cast<int64_t>(cell) >= plane) continue;  // kNoCell, which is past any plane
+      to[cell] += to_float(in.grad[kContiguous ? i : i * grad_stride]);
     }
   }
 }
@@ -29,51 +42,91 @@ inline void scatter_level(const Stored* grad, int64_t grad_stride, const Index* 
 // plane of the first of these channels; planes of further channels follow it.
 template <typename Stored, typename Index, typename Sum, bool kContiguous, typename PlanesOf>
 void scatter_channels(const BackwardArgs& args, int64_t first_channel, int64_t channels, const PlanesOf& planes_of) {
+  constexpr int64_t kWindowsAhead = 2;
   const Stored* grad = static_cast<const Stored*>(args.grad_output);
   const Index* indices = static_cast<const Index*>(args.indices);
   const int64_t width = args.channels * args.pyramid.bins;
   for (int64_t r = 0; r < args.count; ++r) {
     const int32_t source = args.sources[r];
-    const int32_t map = source == kBadRow ? 0 : source / args.images;
+    if (source == kBadRow) continue;
+    const int32_t map = source / args.images;
     const int64_t plane = static_cast<int64_t>(args.heights[map]) * args.widths[map];
-    Sum* planes = source == kBadRow ? nullptr : planes_of(source);
+    const int64_t ahead = smaller(kWindowsAhead, args.count - 1 - r);
+    Sum* planes = planes_of(source);
     for (int32_t l = 0; l < args.pyramid.count; ++l) {
       const Level& level = args.pyramid.levels[l];
-      const int64_t position = args.channels * level.first_bin + first_channel * level.bins();
-      const Stored* level_grad = grad + r * args.grad_row_stride + position * args.grad_column_stride;
-      const Index* level_cells = indices + r * width + position;
-      if (r + 1 < args.count) {
-        if (kContiguous) fetch_ahead(level_grad + args.grad_row_stride, channels * level.bins());
-        fetch_ahead(level_cells + width, channels * level.bins());
+      for (int64_t c = 0; c < channels; c += kLanes) {
+        const int64_t position = args.channels * level.first_bin + (first_channel + c) * level.bins();
+        const Incoming<Stored, Index> in = {grad + r * args.grad_row_stride + position * args.grad_column_stride,
+                                            indices + r * width + position, ahead * args.grad_row_stride,
+                                            ahead * width};
+        scatter_level<kContiguous>(in, args.grad_column_stride, level.bins(), smaller<int64_t>(kLanes, channels - c),
+                                   planes + c * plane, plane);
       }
-      if (planes == nullptr) continue;
-      scatter_level<Stored, Index, Sum, kContiguous>(level_grad, args.grad_column_stride, level_cells, level.bins(),
-                                                     channels, planes, plane);
     }
   }
 }
+
+// Channels of a task: long runs of gradients to read, but no more than have their sums in the cache.
+inline int64_t channels_a_task(const BackwardArgs& args, int64_t sum_bytes, int threads) {
+  constexpr int64_t kCachedBytes = int64_t{640} << 10;
+  int64_t cells = 0;  // of the maps of one image, which come together
+  for (int32_t m = 0; m < args.map_count; ++m) cells += static_cast<int64_t>(args.heights[m]) * args.widths[m];
+  const int64_t share = (args.channels + threads - 1) / threads;
+  const int64_t tasks = larger<int64_t>(1, (share * cells * sum_bytes + kCachedBytes - 1) / kCachedBytes);
+  return larger<int64_t>(1, (share + tasks - 1) / tasks);
+}
+
+// Sums of one task's channels in the output itself. An image's planes are cleared when its first window comes: they are
+// in the cache then.
+template <typename Sum>
+class SumsInOutput {
+ public:
+  SumsInOutput(const BackwardArgs& args, int64_t first_channel, int64_t channels)
+      : args_(args),
+        first_channel_(first_channel),
+        channels_(channels),
+        cleared_(static_cast<size_t>(args.map_count) * static_cast<size_t>(args.images), 0) {}
+
+  Sum* planes_of(int32_t source) {
+    const int32_t map = source / args_.images;
+    const int64_t cells = static_cast<int64_t>(args_.heights[map]) * args_.widths[map];
+    Sum* planes =
+        static_cast<Sum*>(args_.grad_maps[map]) + (source % args_.images * args_.channels + first_channel_) * cells;
+    char& cleared = cleared_[static_cast<size_t>(source)];
+    if (!cleared) std::fill_n(planes, channels_ * cells, Sum(0));
+    cleared = 1;
+    return planes;
+  }
+
+  // Clears what no window came to.
+  void finish() {
+    for (size_t source = 0; source < cleared_.size(); ++source) planes_of(static_cast<int32_t>(source));
+  }
+
+ private:
+  const BackwardArgs& args_;
+  int64_t first_channel_;
+  int64_t channels_;
+  std::vector<char> cleared_;
+};
 
 template <typename Stored, typename Index, bool kContiguous>
 void backward_as(const BackwardArgs& args, const Parallel& parallel) {
   using Sum = typename Wide<Stored>::type;
   constexpr bool kDirect = std::is_same_v<Sum, Stored>;  // else sums are kept aside and rounded once
-  const int64_t each = smaller<int64_t>(kLanes, larger<int64_t>(1, args.channels / (4 * parallel.threads)));
+  const int64_t each = channels_a_task(args, sizeof(Sum), parallel.threads);
   const int64_t blocks = (args.channels + each - 1) / each;
   const auto cells_of = [&](int32_t map) { return static_cast<int64_t>(args.heights[map]) * args.widths[map]; };
 
   run_tasks(parallel, blocks, [&] {
     return [&, sums = std::vector<Sum>{}](int64_t block) mutable {
       const int64_t first = block * each, channels = smaller(each, args.channels - first);
-      const auto plane_in_output = [&](int32_t source) {
-        const int32_t map = source / args.images;
-        return static_cast<Stored*>(args.grad_maps[map]) +
-               (static_cast<int64_t>(source % args.images) * args.channels + first) * cells_of(map);
-      };
       if constexpr (kDirect) {
-        for (int32_t s = 0; s < args.map_count * args.images; ++s) {
-          std::fill_n(plane_in_output(s), channels * cells_of(s / args.images), Stored(0));
-        }
-        scatter_channels<Stored, Index, Sum, kContiguous>(args, first, channels, plane_in_output);
+        SumsInOutput<Sum> in_output(args, first, channels);
+        scatter_channels<Stored, Index, Sum, kContiguous>(args, first, channels,
+                                                          [&](int32_t source) { return in_output.planes_of(source); });
+        in_output.finish();
       } else {
         std::vector<int64_t> offset(static_cast<size_t>(args.map_count) + 1, 0);
         for (int32_t m = 0; m < args.map_count; ++m) {
@@ -86,9 +139,11 @@ void backward_as(const BackwardArgs& args, const Parallel& parallel) {
         };
         scatter_channels<Stored, Index, Sum, kContiguous>(args, first, channels, plane_aside);
         for (int32_t s = 0; s < args.map_count * args.images; ++s) {
+          const int32_t map = s / args.images;
           const Sum* from = plane_aside(s);
-          Stored* to = plane_in_output(s);
-          for (int64_t i = 0; i < channels * cells_of(s / args.images); ++i) to[i] = from_float<Stored>(from[i]);
+          Stored* to = static_cast<Stored*>(args.grad_maps[map]) +
+                       (static_cast<int64_t>(s % args.images) * args.channels + first) * cells_of(map);
+          for (int64_t i = 0; i < channels * cells_of(map); ++i) to[i] = from_float<Stored>(from[i]);
         }
       }
     };
@@ -116,13 +171,14 @@ void gather_indexed(const GatherArgs& args, const Parallel& parallel) {
       }
       const FeatureMap& map = args.maps[source / args.images];
       const Stored* image = static_cast<const Stored*>(map.data) + source % args.images * map.image_stride;
+      const int64_t plane_cells = static_cast<int64_t>(map.height) * map.width;
       for (int32_t l = 0; l < args.pyramid.count; ++l) {
         const int64_t bins = args.pyramid.levels[l].bins();
         for (int64_t c = 0; c < args.channels; ++c, to += bins, cells += bins) {
           const Stored* plane = image + c * map.channel_stride;
           for (int64_t b = 0; b < bins; ++b) {
             const int64_t cell = static_cast<std::make_unsigned_t<Index>>(cells[b]);
-            to[b] = cells[b] == static_cast<Index>(kNoCell)
+            to[b] = cell >= plane_cells  // kNoCell, which is past any plane
                         ? Stored{}
                         : plane[cell / map.width * map.row_stride + cell % map.width * map.column_stride];
           }

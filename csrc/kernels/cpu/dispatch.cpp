@@ -49,7 +49,7 @@ std::atomic<const LevelKernels*>& active() {
   return level;
 }
 
-// Waking threads takes longer than this many elements do.
+// Waking threads takes longer than reading and writing this many elements does.
 constexpr int64_t kElementsWorthThreads = 32768;
 
 Parallel threads_for(int64_t elements, const Parallel& parallel) {
@@ -61,10 +61,20 @@ int64_t pooled_elements(const Args& args, int64_t windows) {
   return windows * args.channels * args.pyramid.bins;
 }
 
+// No more of the maps is read than one map a window.
+int64_t read_elements(const ForwardArgs& args) {
+  int64_t cells = 0;
+  for (int32_t m = 0; m < args.map_count; ++m) {
+    cells = larger(cells, static_cast<int64_t>(args.maps[m].height) * args.maps[m].width);
+  }
+  return smaller<int64_t>(args.boxes.count, args.images) * args.channels * cells;
+}
+
 }  // namespace
 
 int64_t forward(const ForwardArgs& args, const Parallel& parallel) {
-  const Parallel threads = threads_for(pooled_elements(args, args.boxes.count), parallel);
+  const int64_t elements = read_elements(args) + pooled_elements(args, args.boxes.count);
+  const Parallel threads = threads_for(elements, parallel);
   const Plan plan = make_plan(args, threads, Reading::kAuto);
   if (plan.bad_row != kNoBadRow) return plan.bad_row;
   if (args.sources != nullptr) std::memcpy(args.sources, plan.sources.data(), plan.sources.size() * sizeof(int32_t));

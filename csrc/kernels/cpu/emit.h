@@ -21,17 +21,22 @@ class LineQueue {
   // Writes `count` elements of `from` to `to` now or, as long as `from` stays as it is, on later calls of step().
   template <typename E>
   void write(const E* from, int64_t count, E* to, bool streamed) {
-    int64_t queued = 0;
+    const char* bytes = reinterpret_cast<const char*>(from);
+    char* bytes_to = reinterpret_cast<char*>(to);
+    const int64_t size = count * static_cast<int64_t>(sizeof(E));
+    int64_t head = size, queued = 0;
 #if defined(SPP_STREAM)
-    const int64_t lines = count * static_cast<int64_t>(sizeof(E)) / kLineBytes;
-    if (streamed && lines > 0 && reinterpret_cast<uintptr_t>(to) % kLineBytes == 0) {
-      runs_[run_count_++] = {reinterpret_cast<const char*>(from), reinterpret_cast<char*>(to), lines};
-      queued = lines * kLineBytes / static_cast<int64_t>(sizeof(E));
+    if (streamed) {
+      head = smaller<int64_t>(size, -reinterpret_cast<uintptr_t>(to) % kLineBytes);
+      queued = (size - head) / kLineBytes * kLineBytes;
+      if (queued > 0) runs_[run_count_++] = {bytes + head, bytes_to + head, queued / kLineBytes};
     }
 #else
     (void)streamed;
 #endif
-    std::memcpy(to + queued, from + queued, static_cast<size_t>(count - queued) * sizeof(E));
+    const int64_t tail = head + queued;
+    if (head > 0) std::memcpy(bytes_to, bytes, static_cast<size_t>(head));
+    if (tail < size) std::memcpy(bytes_to + tail, bytes + tail, static_cast<size_t>(size - tail));
   }
 
   // Hands one line over.
@@ -71,11 +76,9 @@ class Emitter {
   explicit Emitter(const ForwardArgs& args) : args_(args) {
     const size_t most = static_cast<size_t>(args.pyramid.bins) * kLanes;
     const size_t spill = static_cast<size_t>(args.pyramid.count) * kLanes;
-    keys_.resize(most + kLanes * kLanes);
     turned_.resize(most + spill);
     stored_.resize(most);
     if (args.indices != nullptr) {
-      cells_.resize(most + kLanes * kLanes);
       turned_cells_.resize(most + spill);
       indices_.resize(most);
     }
@@ -94,24 +97,16 @@ class Emitter {
   void emit(const typename L::Unit* bins, int64_t row, int64_t first_channel, int channels, bool has_empty) {
     lines_.finish();
     const Pyramid& pyramid = args_.pyramid;
-    const Bits* keys;
-    if constexpr (std::is_same_v<L, Lanes<T, false>>) {
-      keys = bins;
-    } else {
-      for (int64_t b = 0; b < pyramid.bins; ++b) {
-        L::split(bins + b * L::kUnits, keys_.data() + b * kLanes, cells_.data() + b * kLanes);
-      }
-      keys = keys_.data();
-    }
     for (int32_t l = 0; l < pyramid.count; ++l) {
       const Level& level = pyramid.levels[l];
       const int64_t position = args_.channels * level.first_bin + first_channel * level.bins();
       const int64_t count = static_cast<int64_t>(channels) * level.bins();
-      write_values(keys + static_cast<int64_t>(level.first_bin) * kLanes, level, l, count,
-                   static_cast<Stored*>(args_.output) + row * args_.output_stride + position, has_empty);
+      const typename L::Unit* level_bins = bins + static_cast<int64_t>(level.first_bin) * L::kUnits;
+      write_values<L>(level_bins, level, l, count,
+                      static_cast<Stored*>(args_.output) + row * args_.output_stride + position, has_empty);
       if constexpr (!std::is_same_v<L, Lanes<T, false>>) {
-        write_indices(cells_.data() + static_cast<int64_t>(level.first_bin) * kLanes, level, l, count,
-                      static_cast<Index*>(args_.indices) + row * args_.channels * pyramid.bins + position);
+        write_indices<L>(level_bins, level, l, count,
+                         static_cast<Index*>(args_.indices) + row * args_.channels * pyramid.bins + position);
       }
     }
   }
@@ -122,16 +117,27 @@ class Emitter {
     return static_cast<size_t>(level.first_bin + number) * kLanes;
   }
 
-  void write_values(const Bits* keys, const Level& level, int32_t number, int64_t count, Stored* to, bool has_empty) {
-    const size_t offset = scratch_offset(level, number);
-    Bits* turned = turned_.data() + offset;
+  // Whether lanes_to_rows() writes nothing but these `count` elements.
+  static bool fits(const Level& level, int64_t count) {
+    return count == static_cast<int64_t>(level.bins()) * kLanes && level.bins() >= Vector<Bits>::kSize;
+  }
+
+  template <typename L>
+  void write_values(const typename L::Unit* bins, const Level& level, int32_t number, int64_t count, Stored* to,
+                    bool has_empty) {
+    Bits* turned = turned_.data() + scratch_offset(level, number);
+    const bool in_place = fits(level, count) && sizeof(Stored) == sizeof(T) && !streamed_;
+    if (in_place) turned = reinterpret_cast<Bits*>(to);
+    const auto keys_at = [&](int64_t bin, int lane) { return L::keys_at(bins + bin * L::kUnits, lane); };
     if (has_empty) {
-      lanes_to_rows(keys, level.bins(), turned, [](typename Vector<Bits>::type v) {
-        return v == Order<T>::kEmpty ? typename Vector<Bits>::type{} : decode_keys<Bits>(v);
+      lanes_to_rows(level.bins(), turned, [&](int64_t bin, int lane) {
+        const Keys<T> keys = keys_at(bin, lane);
+        return keys == Order<T>::kEmpty ? Keys<T>{} : decode_keys<Bits>(keys);
       });
     } else {
-      lanes_to_rows(keys, level.bins(), turned, decode_keys<Bits>);
+      lanes_to_rows(level.bins(), turned, [&](int64_t bin, int lane) { return decode_keys<Bits>(keys_at(bin, lane)); });
     }
+    if (in_place) return;
     if constexpr (sizeof(Stored) == sizeof(T)) {
       lines_.write(turned, count, reinterpret_cast<Bits*>(to), streamed_);
     } else {
@@ -144,19 +150,19 @@ class Emitter {
   }
 
   // kEmpty's cell part is all ones in 32 bits, and so kNoCell in either type.
-  void write_indices(const int32_t* cells, const Level& level, int32_t number, int64_t count, Index* to) {
+  template <typename L>
+  void write_indices(const typename L::Unit* bins, const Level& level, int32_t number, int64_t count, Index* to) {
     int32_t* turned = turned_cells_.data() + scratch_offset(level, number);
     Index* indices = indices_.data() + static_cast<size_t>(level.first_bin) * kLanes;
-    lanes_to_rows(cells, level.bins(), turned, [](typename Vector<int32_t>::type v) { return v; });
+    lanes_to_rows(level.bins(), turned,
+                  [&](int64_t bin, int lane) { return L::cells_at(bins + bin * L::kUnits, lane); });
     for (int64_t i = 0; i < count; ++i) indices[i] = static_cast<Index>(turned[i]);
     lines_.write(indices, count, to, streamed_);
   }
 
   const ForwardArgs& args_;
-  std::vector<Bits> keys_;
   std::vector<Bits> turned_;
   std::vector<int16_t> stored_;
-  std::vector<int32_t> cells_;
   std::vector<int32_t> turned_cells_;
   std::vector<Index> indices_;
   bool streamed_;

@@ -27,6 +27,17 @@ inline void pool_from_tables(const Level& level, const Span* columns, const Span
   }
 }
 
+// The maximum of `rows` x `columns` positions from `corner`; rows are `pitch` units apart.
+template <typename L>
+inline L maximum(const typename L::Unit* corner, int64_t rows, int64_t columns, int64_t pitch) {
+  L best = L::load_from(corner);
+  for (; rows > 0; --rows, corner += pitch) {
+    const typename L::Unit* cell = corner;
+    for (int64_t left = columns; left > 0; --left, cell += L::kUnits) best.merge(L::load_from(cell));
+  }
+  return best;
+}
+
 // The bins of a level, cell by cell.
 template <typename L, bool kHasEmpty>
 inline void pool_from_cells(const Level& level, const Span* columns, const Span* rows, const typename L::Unit* map,
@@ -38,14 +49,9 @@ inline void pool_from_cells(const Level& level, const Span* columns, const Span*
         L::empty().store_to(bins);
         continue;
       }
-      const int32_t height = rows[i].second - rows[i].first;
-      const int64_t length = static_cast<int64_t>(columns[j].second - columns[j].first) * L::kUnits;
-      const typename L::Unit* row = first_row + static_cast<int64_t>(columns[j].first) * L::kUnits;
-      L best = L::load_from(row);
-      for (int32_t v = 0; v < height; ++v, row += static_cast<int64_t>(width) * L::kUnits) {
-        for (int64_t u = 0; u < length; u += L::kUnits) best.merge(L::load_from(row + u));
-      }
-      best.store_to(bins);
+      maximum<L>(first_row + static_cast<int64_t>(columns[j].first) * L::kUnits, rows[i].second - rows[i].first,
+                 columns[j].second - columns[j].first, static_cast<int64_t>(width) * L::kUnits)
+          .store_to(bins);
       lines.step();
     }
   }
@@ -60,12 +66,7 @@ inline void pool_from_level(const Level& level, const Level& finer, const typena
   for (int32_t i = 0; i < level.rows; ++i, finer_bins += level.merged_rows * row_units) {
     const typename L::Unit* corner = finer_bins;
     for (int32_t j = 0; j < level.columns; ++j, corner += width, bins += L::kUnits) {
-      const typename L::Unit* row = corner;
-      L best = L::load_from(row);
-      for (int32_t v = 0; v < level.merged_rows; ++v, row += row_units) {
-        for (int64_t u = 0; u < width; u += L::kUnits) best.merge(L::load_from(row + u));
-      }
-      best.store_to(bins);
+      maximum<L>(corner, level.merged_rows, level.merged_columns, row_units).store_to(bins);
       lines.step();
     }
   }
@@ -112,7 +113,8 @@ void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& paral
       const int channels = static_cast<int>(smaller<int64_t>(kLanes, args.channels - first_channel));
 
       const int64_t cells = static_cast<int64_t>(features.height) * features.width;
-      const size_t units = static_cast<size_t>(cells * L::kUnits * (group.use_tables ? group.tables.count() : 1));
+      const int64_t positions = cells * (group.use_tables ? group.tables.count() : 1) + kLanes;
+      const size_t units = static_cast<size_t>(positions * L::kUnits);
       if (map.size() < units) map.resize(units);
       pack<L, Stored, T>(features, group.image, first_channel, channels, map.data());
       if (group.use_tables) build_tables<L>(group.tables, features.height, features.width, map.data());

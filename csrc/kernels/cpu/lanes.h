@@ -3,6 +3,29 @@
 //
 // Included once per level, inside that level's namespace.
 
+template <typename T>
+using Keys = typename Vector<typename Order<T>::Key>::type;
+using Cells = typename Vector<int32_t>::type;
+
+// key_of() of pool_max.h, a vector at a time.
+template <typename T>
+inline Keys<T> keys_of(typename Vector<T>::type values) {
+  constexpr int kSignBit = 8 * static_cast<int>(sizeof(T)) - 1;
+  const Keys<T> bits = (Keys<T>)(values + T(0));  // -0 + 0 is +0
+  const Keys<T> keys = bits ^ ((bits >> kSignBit) & Order<T>::kMagnitude);
+  return values != values ? Order<T>::kNaN - Keys<T>{} : keys;
+}
+
+// The low (kFrom 0) or high (1) halves of as many 64-bit integers as a vector has 32-bit ones.
+template <int kFrom>
+inline Cells halves(const int64_t* from) {
+  static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+  const int32_t* parts = reinterpret_cast<const int32_t*>(from);
+  return every_second<int32_t, kFrom>(load(parts), load(parts + Vector<int32_t>::kSize));
+}
+
+// Each kind has, besides, what one vector of lanes from number `lane` on is made of: encode() puts keys of one cell
+// into a position, keys_at() and cells_at() take them out.
 template <typename T, bool kIndexed>
 struct Lanes;
 
@@ -18,9 +41,8 @@ struct Lanes<T, false> {
   void store_to(Unit* to) const { keys.store_to(to); }
   void merge(const Lanes& other) { keys.merge(other.keys); }
 
-  static void encode(const T* values, uint32_t, Unit* to) {
-    for (int i = 0; i < kLanes; ++i) to[i] = key_of(values[i]);
-  }
+  static void encode(Keys<T> keys, uint32_t, Unit* to, int lane) { store(to + lane, keys); }
+  static Keys<T> keys_at(const Unit* from, int lane) { return load(from + lane); }
 };
 
 // float32: key and cell in one 64-bit integer, so that a merge is still one comparison.
@@ -35,16 +57,15 @@ struct Lanes<float, true> {
   void store_to(Unit* to) const { both.store_to(to); }
   void merge(const Lanes& other) { both.merge(other.both); }
 
-  static void encode(const float* values, uint32_t cell, Unit* to) {
-    for (int i = 0; i < kLanes; ++i) to[i] = with_cell(key_of(values[i]), cell);
+  // with_cell(), key_part() and cell_part() of pool_max.h: the key is the higher half, the inverted cell the lower.
+  static void encode(Cells keys, uint32_t cell, Unit* to, int lane) {
+    const Cells inverted = static_cast<int32_t>(~cell) - Cells{};
+    int32_t* halves_to = reinterpret_cast<int32_t*>(to + lane);
+    store(halves_to, interleave_low<int32_t>(inverted, keys));
+    store(halves_to + Vector<int32_t>::kSize, interleave_high<int32_t>(inverted, keys));
   }
-
-  static void split(const Unit* from, int32_t* keys, int32_t* cells) {
-    for (int i = 0; i < kLanes; ++i) {
-      keys[i] = key_part(from[i]);
-      cells[i] = static_cast<int32_t>(cell_part(from[i]));
-    }
-  }
+  static Cells keys_at(const Unit* from, int lane) { return halves<1>(from + lane); }
+  static Cells cells_at(const Unit* from, int lane) { return ~halves<0>(from + lane); }
 };
 
 // float64: keys and then cells, side by side.
@@ -75,17 +96,10 @@ struct Lanes<double, true> {
     }
   }
 
-  static void encode(const double* values, uint32_t cell, Unit* to) {
-    for (int i = 0; i < kLanes; ++i) {
-      to[i] = key_of(values[i]);
-      to[kLanes + i] = cell;
-    }
+  static void encode(Keys<double> keys, uint32_t cell, Unit* to, int lane) {
+    store(to + lane, keys);
+    store(to + kLanes + lane, static_cast<Unit>(cell) - Keys<double>{});
   }
-
-  static void split(const Unit* from, int64_t* keys, int32_t* cells) {
-    for (int i = 0; i < kLanes; ++i) {
-      keys[i] = from[i];
-      cells[i] = static_cast<int32_t>(from[kLanes + i]);
-    }
-  }
+  static Keys<double> keys_at(const Unit* from, int lane) { return load(from + lane); }
+  static Cells cells_at(const Unit* from, int lane) { return halves<0>(from + kLanes + lane); }
 };

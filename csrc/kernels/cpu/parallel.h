@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "../portable.h"
+
 namespace spp::cpu {
 
 struct Parallel {
@@ -13,15 +15,20 @@ struct Parallel {
   std::function<void(int workers, const std::function<void(int)>& body)> run;
 };
 
-// Tasks differ much in cost, so workers take the next one as they get free. `make_body()` is called once a worker and
-// returns what is then called with each task number: the place for a worker's scratch memory.
+// Tasks differ much in cost, so workers take the next one as they get free; of very many, several in a row, as
+// neighbours read the same memory. `make_body()` is called once a worker and returns what is then called with each task
+// number: the place for a worker's scratch memory.
 template <typename MakeBody>
 void run_tasks(const Parallel& parallel, int64_t tasks, const MakeBody& make_body) {
   const int workers = static_cast<int>(tasks < parallel.threads ? tasks : parallel.threads);
+  constexpr int64_t kTurns = 16;  // of a worker
+  const int64_t row = larger<int64_t>(1, tasks / (kTurns * parallel.threads));
   std::atomic<int64_t> next{0};
   const auto work = [&](int) {
     auto body = make_body();
-    for (int64_t task = next++; task < tasks; task = next++) body(task);
+    for (int64_t begin = next.fetch_add(row); begin < tasks; begin = next.fetch_add(row)) {
+      for (int64_t task = begin; task < smaller(begin + row, tasks); ++task) body(task);
+    }
   };
   if (workers <= 1) {
     if (tasks > 0) work(0);

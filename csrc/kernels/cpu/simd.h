@@ -73,6 +73,17 @@ inline typename Vector<E>::type interleave_high(typename Vector<E>::type a, type
   return interleave_at<typename Vector<E>::type, kSize, kSize / 2>(a, b, std::make_integer_sequence<int, kSize>{});
 }
 
+// Every second element of two vectors, from the first (kFrom 0) or the second one (1) on.
+template <typename V, int kFrom, int... kIndex>
+inline V pick_at(V a, V b, std::integer_sequence<int, kIndex...>) {
+  return __builtin_shufflevector(a, b, (kFrom + 2 * kIndex)...);
+}
+
+template <typename E, int kFrom>
+inline typename Vector<E>::type every_second(typename Vector<E>::type a, typename Vector<E>::type b) {
+  return pick_at<typename Vector<E>::type, kFrom>(a, b, std::make_integer_sequence<int, Vector<E>::kSize>{});
+}
+
 // Square transposition in registers: kSize vectors of kSize. log2(kSize) rounds, each interleaving the first half of
 // the vectors with the second.
 template <typename E>
@@ -91,30 +102,15 @@ inline void transpose_square(typename Vector<E>::type (&v)[Vector<E>::kSize]) {
   }
 }
 
-// kLanes rows of kLanes -> their transpose.
-template <typename E>
-inline void transpose_tile(const E* in, E* out) {
-  constexpr int kSize = Vector<E>::kSize;
-  for (int row = 0; row < kLanes; row += kSize) {
-    for (int column = 0; column < kLanes; column += kSize) {
-      typename Vector<E>::type square[kSize];
-#pragma GCC unroll 16
-      for (int i = 0; i < kSize; ++i) square[i] = load(in + (row + i) * kLanes + column);
-      transpose_square<E>(square);
-#pragma GCC unroll 16
-      for (int i = 0; i < kSize; ++i) store(out + (column + i) * kLanes + row, square[i]);
-    }
-  }
-}
-
-// Rows of kLanes, one a position -> kLanes contiguous rows of `positions`. `decode` is applied to each vector read.
-// `rows` must be readable for kLanes rows past its end and `out` writable for kLanes elements past its end.
-template <typename E, typename Decode>
-inline void lanes_to_rows(const E* rows, int64_t positions, E* out, const Decode& decode) {
+// kLanes lanes of each position -> kLanes contiguous rows of `positions`. `read(position, lane)` gives the vector that
+// starts with that lane; it may be asked for kLanes positions past the last one. Where positions do not fill a vector,
+// `out` must be writable for as many elements past its end.
+template <typename E, typename Read>
+inline void lanes_to_rows(int64_t positions, E* out, const Read& read) {
   constexpr int kSize = Vector<E>::kSize;
   if (positions == 1) {
 #pragma GCC unroll 16
-    for (int lane = 0; lane < kLanes; lane += kSize) store(out + lane, decode(load(rows + lane)));
+    for (int lane = 0; lane < kLanes; lane += kSize) store(out + lane, read(0, lane));
     return;
   }
   for (int lane = 0; lane < kLanes; lane += kSize) {
@@ -124,7 +120,7 @@ inline void lanes_to_rows(const E* rows, int64_t positions, E* out, const Decode
       const int64_t first = done + kSize <= positions || positions < kSize ? done : positions - kSize;
       typename Vector<E>::type square[kSize];
 #pragma GCC unroll 16
-      for (int i = 0; i < kSize; ++i) square[i] = decode(load(rows + (first + i) * kLanes + lane));
+      for (int i = 0; i < kSize; ++i) square[i] = read(first + i, lane);
       transpose_square<E>(square);
 #pragma GCC unroll 16
       for (int i = 0; i < kSize; ++i) store(out + (lane + i) * positions + first, square[i]);
