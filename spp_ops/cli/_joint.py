@@ -11,9 +11,12 @@ import click
 
 from spp_ops.cli._classification import Numbers
 from spp_ops.cli._options import Command
+from spp_ops.detection.detector_config import DetectorConfig
 from spp_ops.detection.joint import JointConfig, JointJob
 
 _DEFAULTS = {field.name: field.default for field in fields(JointConfig)}
+_LINEAR_ROW_RMS = 1 / 16  # a head of one layer stands right on the rows: long ones make it learn too fast
+_ROW_RMS_HELP = f"{_DEFAULTS['row_rms']}; {_LINEAR_ROW_RMS} without hidden layers"
 _COUNT, _SHARE, _POSITIVE = click.IntRange(1), click.FloatRange(0, 1), click.FloatRange(0)
 
 
@@ -55,7 +58,7 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "weight_decay": _option("weight_decay", float, "of SGD."),
     "dropout": _option("dropout", float, "probability of a zero after each hidden layer."),
     "clip_norm": _option("clip_norm", float, "a longer gradient is shortened to this norm."),
-    "row_rms": _option("row_rms", float, "root mean square that pooled rows are scaled to."),
+    "row_rms": _option("row_rms", float, "root mean square that pooled rows are scaled to.", _ROW_RMS_HELP),
     "box_weight": _option("box_weight", _POSITIVE, "weight of the boxes' loss."),
     "ema": _option("ema", float, "decay a step of an average of the weights; 0: none."),
     "precision": _option("precision", click.Choice(["32-true", "bf16-mixed", "16-mixed"]), "of the arithmetic."),
@@ -83,18 +86,20 @@ def joint_options(command: Command) -> Command:
     return command
 
 
-def make_joint_config(given: dict[str, Any], scales: tuple[int, ...], seed: int) -> JointConfig:
+def make_joint_config(given: dict[str, Any], detector: DetectorConfig, seed: int) -> JointConfig:
     """Return the record that the options ask for.
 
     Args:
         given: values of options that were given.
-        scales: those of the detector, which training shares unless it is given others.
+        detector: what is trained; training shares its scales unless it is given others.
         seed: of all randomness.
     """
     settings = {name: value for name, value in given.items() if name in _DEFAULTS}
     epochs = settings.get("epochs", JointConfig.epochs)
     settings.setdefault("milestones", (max(epochs * 2 // 3, 1), max(epochs * 9 // 10, 1)))
-    settings["scales"] = given.get("train_scales", scales)
+    if not detector.hidden:
+        settings.setdefault("row_rms", _LINEAR_ROW_RMS)
+    settings["scales"] = given.get("train_scales", detector.scales)
     if "negative_iou" in given:
         settings["negative_range"] = (given["negative_iou"], given.get("positive_iou", JointConfig.positive_iou))
     return JointConfig(**settings, seed=seed)

@@ -22,7 +22,7 @@ from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.staged import PRESETS, StagedJob, train_staged
 
 _STAGED_OPTIONS = ("preset",)
-_JOINT_HIDDEN = (512,)  # with a pretrained stack; the paper's two layers of 4096 come with ImageNet's weights
+_JOINT_HIDDEN: tuple[int, ...] = ()  # for few pictures; the paper's two layers come with ImageNet's weights
 
 
 @click.command(
@@ -51,7 +51,7 @@ _JOINT_HIDDEN = (512,)  # with a pretrained stack; the paper's two layers of 409
 @click.option(
     "--hidden",
     type=Numbers(),
-    help=f"Widths of the fully connected layers below the scores; '' for none.  [default: {_JOINT_HIDDEN[0]} (joint), "
+    help="Widths of the fully connected layers below the scores; '' for none.  [default: none (joint), "
     "4096,4096 (staged)]",
 )
 @click.option(
@@ -136,7 +136,7 @@ def command(
             pictures,
             tests,
             detector,
-            make_joint_config(given, scales, seed),
+            make_joint_config(given, detector, seed),
             job=make_joint_job(given, out, weights, resume),
             device=device,
             console=console,

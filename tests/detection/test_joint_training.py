@@ -22,6 +22,7 @@ CPU = torch.device("cpu")
 TRAINING = JointConfig(
     epochs=3,
     windows_per_image=32,
+    hard_share=1.0,
     scales=(96, 80),
     colour_shift=0.1,
     backbone_lr=1.0,

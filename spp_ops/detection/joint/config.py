@@ -14,6 +14,8 @@ from spp_ops.records import as_tuples, expect
 class JointConfig:
     """Hierarchical sampling: a few pictures a step, many windows of each (Fast R-CNN, section 2.3).
 
+    The defaults suit some hundred pictures and convolutions that ImageNet has trained.
+
     Attributes:
         epochs: passes over the pictures.
         images_per_step: pictures a step, over all processes.
@@ -48,20 +50,20 @@ class JointConfig:
         seed: of the weights, the order of the pictures, windows, augmentation and dropout.
     """
 
-    epochs: int = 20
+    epochs: int = 12
     images_per_step: int = 2
-    windows_per_image: int = 64
+    windows_per_image: int = 512
     positive_share: float = 0.25
     positive_iou: float = 0.5
     negative_range: tuple[float, float] = (0.0, 0.5)
-    hard_share: float = 1.0
+    hard_share: float = 0.125
     object_copies: int = 3
     object_shift: float = 0.15
     scales: tuple[int, ...] = (400, 480, 576)
     flip: bool = True
     colour_shift: float = 0.0
     lr: float = 0.01
-    backbone_lr: float = 0.1
+    backbone_lr: float = 0.03
     frozen_layers: int = 0
     warmup: int = 100
     milestones: tuple[int, ...] = ()
