@@ -4,12 +4,15 @@ VENV ?= .venv
 # What pip installs as torch: add a version or an index here.
 TORCH ?= torch torchvision
 IMAGE ?=
+FUZZ_SECONDS ?= 600
+# Of gpu-check, as "--steps speed".
+ARGS ?=
 
 BIN := $(VENV)/bin
 SOURCES := setup.py $(shell find csrc -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
 CXX_FILES := $(shell find csrc $(wildcard examples) -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
 
-.PHONY: demo test lint format build benchmark gpu-check clean
+.PHONY: demo test lint format build benchmark fuzz abi-check gpu-check clean
 
 demo: build  ## the main job on a photo (IMAGE=path for another one); pictures and figures land in out/
 	$(BIN)/python -m spp_ops demo $(if $(IMAGE),--image "$(IMAGE)") --out out
@@ -34,8 +37,19 @@ benchmark: build  ## the operator beside its peers, and its cost as the work gro
 	$(BIN)/python -m spp_ops benchmark op
 	$(BIN)/python -m spp_ops benchmark scaling
 
-gpu-check: build  ## all that waits for a GPU: tests, compute-sanitizer, benchmarks, a report under benchmarks/results/
-	$(BIN)/python benchmarks/gpu_check.py
+fuzz: build  ## random calls under AddressSanitizer and UBSan for FUZZ_SECONDS
+	$(BIN)/python -m tests.fuzz --sanitize --seconds $(FUZZ_SECONDS)
+
+abi-check: build  ## one binary under the oldest torch and under this one, bit for bit
+	$(BIN)/python -m tests.abi
+
+# A machine with a GPU may hold all that is needed and reach no registry: then nothing is fetched.
+gpu-check:  ## all that waits for a GPU: tests, compute-sanitizer, benchmarks, a report under benchmarks/results/
+	@if $(PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then \
+	  $(PYTHON) setup.py --quiet build_ext --inplace && PYTHONPATH="$(CURDIR)" $(PYTHON) benchmarks/gpu_check.py $(ARGS); \
+	else \
+	  $(MAKE) --no-print-directory build && $(BIN)/python benchmarks/gpu_check.py $(ARGS); \
+	fi
 
 clean:
 	rm -rf build out $(VENV) spp_ops/*.so *.egg-info
