@@ -27,9 +27,9 @@ def run(scenes: Path, out: Path, config: StagedConfig = CONFIG, **job: object) -
     torch.manual_seed(torch.seed() % 1000)  # whatever was drawn before must not matter
     settings = {"checkpoint_every": 5, "maps": scenes / "maps", **job}
     console = Console(quiet=True)
-    staged_job = StagedJob(out, **settings)  # type: ignore[arg-type]
+    job_of_run = StagedJob(out, **settings)  # type: ignore[arg-type]
     return train_staged(
-        read_scenes(scenes), scene_detector(scenes), config, job=staged_job, device=CPU, console=console
+        read_scenes(scenes), scene_detector(scenes), config, job=job_of_run, device=CPU, console=console
     )
 
 
@@ -130,7 +130,7 @@ def test_a_run_is_not_mixed_with_another(uninterrupted: tuple[SPPDetector, Path]
     with pytest.raises(ValueError, match=r"^staged\.svms\.c: the run to be resumed has 0\.01, got 0\.2$"):
         run(scenes, out, other, resume=True)
     (out / "staged.json").write_text((out / "staged.json").read_text().replace('"data": "', '"data": "0'))
-    with pytest.raises(ValueError, match="^data: the run to be resumed"):
+    with pytest.raises(ValueError, match=r"^data: the run to be resumed"):
         run(scenes, out, resume=True)
     (out / "staged.json").write_text((out / "staged.json").read_text().replace('"data": "0', '"data": "'))
 

@@ -99,16 +99,14 @@ class Miner:
         self.records = [ClassRecord(len(rows)) for rows in positives]
         visits = [(turn, index) for turn in range(self._config.passes) for index in range(len(self._pictures))]
         for turn, index in visits:
-            rows = self._rows(index, torch.arange(windows[index]))
+            rows = self._source.rows(index, self._pictures[index].windows).cpu()
+            scores = rows @ (self._weight.T * self._scale) + self._bias
             for label in classes:
-                self._add_hard(label, index, rows, negatives[label])
+                self._add_hard(label, index, rows, scores[:, label], negatives[label])
                 if self._is_time(label, negatives[label], last=(turn, index) == visits[-1]):
                     self._fit(label, positives[label], negatives[label])
             after_picture()
         return Planes(self._weight, self._bias, self._scale)
-
-    def _rows(self, index: int, chosen: Tensor) -> Tensor:
-        return self._source.rows(index, self._pictures[index].windows[chosen]).cpu() * self._scale
 
     def _positives(self, after_picture: Callable[[], None]) -> list[Tensor]:
         """[P, D] for each class."""
@@ -116,20 +114,19 @@ class Miner:
         for index, picture in enumerate(self._pictures):
             for label in picture.labels.unique().tolist():
                 shows = picture.is_object(label) | (picture.sure_overlaps[:, label] >= self._config.positive_iou)
-                rows[label].append(self._rows(index, shows.nonzero()[:, 0]))
+                rows[label].append(self._source.rows(index, picture.windows[shows]).cpu() * self._scale)
             after_picture()
         return [torch.cat(some) for some in rows]
 
-    def _add_hard(self, label: int, index: int, rows: Tensor, negatives: Negatives) -> None:
+    def _add_hard(self, label: int, index: int, rows: Tensor, scores: Tensor, negatives: Negatives) -> None:
         """Add a picture's hard negatives; before the first fit all are hard."""
         picture, config = self._pictures[index], self._config
-        scores = rows @ self._weight[label] + self._bias[label]
         wanted = (picture.overlaps[:, label] <= config.negative_iou) & ~negatives.held(index)
         if self.records[label].fits:
             wanted &= scores > config.hard
         chosen = wanted.nonzero()[:, 0]
         chosen = chosen[without_repeats(picture.windows[chosen], rows[chosen], scores[chosen], config.repeats)]
-        negatives.add(index, chosen, rows[chosen])
+        negatives.add(index, chosen, rows[chosen] * self._scale)
         self.records[label].added += len(chosen)
 
     def _is_time(self, label: int, negatives: Negatives, last: bool) -> bool:

@@ -62,7 +62,7 @@ def without_repeats(windows: Tensor, rows: Tensor, scores: Tensor, rule: Repeats
     if rule == "overlapping":
         return suppress(windows, scores, torch.zeros(len(windows), dtype=torch.int64), OVERLAPPING)
     order = scores.argsort(descending=True, stable=True)
-    if rule == "keep" or len(order) == 0:
+    if rule == "keep" or len(order) < 2:
         return order
     _, group = torch.unique(rows[order], dim=0, return_inverse=True)
     places = torch.arange(len(order))
