@@ -14,6 +14,8 @@ import spp_ops
 from spp_ops import comparison, demo, self_check
 from spp_ops.comparison import Comparison, Settings, Stages
 from spp_ops.comparison.report import as_data, table
+from spp_ops.comparison.results import BFLOAT16, FIVE, ONCE, ONE
+from spp_ops.comparison.work import products
 from spp_ops.models import SPPNet, create
 from spp_ops.progress import Steps
 
@@ -61,6 +63,8 @@ def test_demo_prints_checks_and_saves(
     assert report["feature_length"] == 12_800
     assert report["rcnn_windows_timed"] == 6
     assert report["rcnn_extrapolated"] is True
+    assert report["rcnn_batch"] == 3
+    assert 0 < report["distinct_windows"]["SPP-net, 1 scale"] <= 1
     assert report["machine"]["processor"]
     assert all(report["gradient_checks_passed"].values())
     for name in ("demo.png", "times.png"):
@@ -88,23 +92,37 @@ def test_photo_of_one_pixel(tmp_path: Path, small_networks: None) -> None:
 
 def test_speed_ups_are_ratios_of_the_sums() -> None:
     measured = Comparison(
-        one_scale=Stages(0.1, 0.2, 0.05, 1.0),
-        five_scales=Stages(0.4, 1.0, 0.25, 1.0),
+        methods={
+            ONE: Stages(0.1, 0.2, 0.05, 1.0),
+            ONE + ONCE: Stages(0.1, 0.2, 0.05, 0.8),
+            FIVE: Stages(0.4, 1.0, 0.25, 1.0),
+            FIVE + ONCE: Stages(0.4, 1.0, 0.15, 0.9),
+            FIVE + ONCE + BFLOAT16: Stages(0.4, 1.0, 0.15, 0.5),
+        },
         rcnn=Stages(5.0, 40.0, 10.0, 1.0),
         windows=2000,
         rcnn_windows=2000,
+        rcnn_batch=16,
         feature_length=12_800,
         checked_windows=200,
+        distinct={ONE: 0.8, FIVE: 0.9},
+        products={ONE: 10, FIVE: 50, "R-CNN": 1000},
+        bfloat16_difference=0.00234,
     )
     methods = as_data(measured)["methods"]
     assert methods["SPP-net, 1 scale"]["speed_up"]["conv_and_pool"] == pytest.approx(50 / 0.25)
     assert methods["SPP-net, 1 scale"]["speed_up"]["total"] == pytest.approx(56 / 1.35)
     assert methods["SPP-net, 5 scales"]["speed_up"]["total"] == pytest.approx(56 / 2.65)
+    assert methods["SPP-net, 5 scales, equal windows once"]["speed_up"]["total"] == pytest.approx(56 / 2.45)
     assert as_data(measured)["rcnn_extrapolated"] is False
+    assert as_data(measured)["conv_products_bound"] == {ONE: 100, FIVE: 20}
+    assert as_data(measured)["fc_bound"][ONE + ONCE] == pytest.approx(56 / 0.8)
     text = io.StringIO()
     Console(file=text, width=80).print(table(measured, "title"))
     assert "extrapolated" not in text.getvalue()
     assert "41.5x" in text.getvalue()
+    for expected in ("equal once", "fc in bfloat16", "80% and 90%", "100.0 and 20.0 times", "by 0.23%"):
+        assert expected in text.getvalue()
     assert max(map(len, text.getvalue().splitlines())) <= 80
     assert "SPP-net, 5 scales" in text.getvalue()
 
@@ -114,6 +132,17 @@ def test_rcnn_sample_grows_with_the_device() -> None:
     assert Settings().rcnn_sample(100, CPU) == 100
     assert Settings().rcnn_sample(2000, torch.device("cuda")) == 2000
     assert Settings(rcnn_windows=64).rcnn_sample(2000, torch.device("cuda")) == 64
+
+
+def test_rcnn_batches() -> None:
+    assert Settings().rcnn_batches(2000, CPU) == (4, 8, 16, 32, 64, 128)
+    assert Settings().rcnn_batches(10, CPU) == (4, 8, 10)
+    assert Settings(rcnn_batch=50).rcnn_batches(20, CPU) == (20,)
+
+
+def test_products_of_a_stack() -> None:
+    stack = torch.nn.Sequential(torch.nn.Conv2d(3, 5, 3, stride=2), torch.nn.ReLU(), torch.nn.Conv2d(5, 2, 1))
+    assert products(stack, (9, 13)) == 4 * 6 * (3 * 5 * 9 + 5 * 2)
 
 
 @pytest.mark.parametrize("name", ["windows", "rcnn_batch", "repeats", "rcnn_windows"])

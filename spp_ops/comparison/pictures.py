@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from spp_ops._geometry import place_boxes
-from spp_ops.comparison.report import rows, speed_ups
+from spp_ops.comparison.report import rows
+from spp_ops.comparison.results import Comparison
 from spp_ops.comparison.settings import Settings
-from spp_ops.comparison.timing import Comparison
 from spp_ops.datasets.image import Pixels
 from spp_ops.detection.proposals import Boxes
 from spp_ops.detection.regions import RegionFeatures
@@ -122,7 +122,7 @@ def _time_bars(axes: Axes, comparison: Comparison) -> None:
             axes.barh(y, seconds, height * 0.88, color=color, label=stage if row == 0 else None)
             text = f" {seconds:.3g} s"
             if stage == "total" and times is not comparison.rcnn:
-                text += f"   {speed_ups(comparison, times)[1]:.1f}x faster than R-CNN"
+                text += f"   {comparison.speed_ups(times)[1]:.1f}x faster than R-CNN"
             axes.text(seconds, y, text, va="center", fontsize=8, color="0.25")
     names = [name for name, _ in methods]
     if comparison.extrapolated:

@@ -8,25 +8,15 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from spp_ops.comparison.timing import Comparison, Stages
+from spp_ops.comparison.results import BFLOAT16, FIVE, ONCE, ONE, Comparison, Stages
 
 # Total speed-up over R-CNN on the same ZF-5, PASCAL VOC 2007 with a 2014 GPU (paper, section 4.3).
-PAPER_SPEED_UPS = {"SPP-net, 1 scale": 102, "SPP-net, 5 scales": 38}
+PAPER_SPEED_UPS = {ONE: 102, FIVE: 38}
 
 
 def rows(comparison: Comparison) -> dict[str, Stages]:
-    """Return the times by the name of the method."""
-    return {
-        "SPP-net, 1 scale": comparison.one_scale,
-        "SPP-net, 5 scales": comparison.five_scales,
-        "R-CNN": comparison.rcnn,
-    }
-
-
-def speed_ups(comparison: Comparison, stages: Stages) -> tuple[float, float]:
-    """How many times less than R-CNN a method takes: for convolutions and pooling, and in total."""
-    rcnn = comparison.rcnn
-    return rcnn.conv_and_pool / stages.conv_and_pool, rcnn.total / stages.total
+    """Return the times by the name of the method, of those that do the same work for every window."""
+    return {ONE: comparison.methods[ONE], FIVE: comparison.methods[FIVE], "R-CNN": comparison.rcnn}
 
 
 def table(comparison: Comparison, title: str) -> Table:
@@ -40,23 +30,27 @@ def table(comparison: Comparison, title: str) -> Table:
     result.add_column("speed-up\nconv+pool", justify="right", style="green")
     result.add_column("speed-up\ntotal", justify="right", style="bold green")
     result.add_column("paper's\ntotal", justify="right", style="dim")
-    for name, stages in rows(comparison).items():
-        times = [_seconds(s) for s in (stages.prepare, stages.conv, stages.pool, stages.fc, stages.total)]
-        if stages is comparison.rcnn:
-            mark = "*" if comparison.extrapolated else ""
-            result.add_row(name + mark, *times, "", "", "")
-        else:
-            gains = [f"{gain:.1f}x" for gain in speed_ups(comparison, stages)]
-            result.add_row(name, *times, *gains, f"{PAPER_SPEED_UPS[name]}x")
+    for name, stages in comparison.methods.items():
+        gains = [f"{gain:.1f}x" for gain in comparison.speed_ups(stages)]
+        paper = f"{PAPER_SPEED_UPS[name]}x" if name in PAPER_SPEED_UPS else ""
+        result.add_row(_short(name), *_times(stages), *gains, paper)
+    mark = "*" if comparison.extrapolated else ""
+    result.add_row("R-CNN" + mark, *_times(comparison.rcnn), "", "", "")
     return result
 
 
 def caption(comparison: Comparison) -> str:
     """Say what the table's figures mean."""
+    distinct = " and ".join(f"{100 * comparison.distinct[name]:.0f}%" for name in (ONE, FIVE))
+    less = " and ".join(f"{comparison.less_work(name):.1f}" for name in (ONE, FIVE))
     notes = [
         "prepare: resizing the photo, or warping the windows; not in the paper's times.",
-        f"fc: {comparison.windows:,} rows of {comparison.feature_length:,} numbers, the same work for all three.",
+        f"fc: a row of {comparison.feature_length:,} numbers for each of {comparison.windows:,} windows; where equal",
+        f"windows are pooled and classified once, for {distinct} of them: the same results.",
+        f"R-CNN's convolutions are {less} times as many products; in batches of {comparison.rcnn_batch}.",
     ]
+    if comparison.bfloat16_difference is not None:
+        notes.append(f"bfloat16 changes the features by {100 * comparison.bfloat16_difference:.2g}% (rms).")
     if comparison.extrapolated:
         notes.append(f"* timed on {comparison.rcnn_windows:,} windows drawn at random, extrapolated to all.")
     notes.append("paper: the same network, a GPU of 2014.")
@@ -66,8 +60,8 @@ def caption(comparison: Comparison) -> str:
 def as_data(comparison: Comparison) -> dict[str, Any]:
     """Everything in the table, for JSON."""
     methods = {}
-    for name, stages in rows(comparison).items():
-        conv_and_pool, total = speed_ups(comparison, stages)
+    for name, stages in {**comparison.methods, "R-CNN": comparison.rcnn}.items():
+        conv_and_pool, total = comparison.speed_ups(stages)
         methods[name] = {
             "seconds": {**asdict(stages), "total": stages.total},
             "speed_up": {"conv_and_pool": conv_and_pool, "total": total, "paper_total": PAPER_SPEED_UPS.get(name)},
@@ -77,9 +71,27 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
         "feature_length": comparison.feature_length,
         "rcnn_windows_timed": comparison.rcnn_windows,
         "rcnn_extrapolated": comparison.extrapolated,
+        "rcnn_batch": comparison.rcnn_batch,
         "windows_equal_to_reference": comparison.checked_windows,
+        "distinct_windows": comparison.distinct,
+        "conv_products": comparison.products,
+        "conv_products_bound": {name: comparison.less_work(name) for name in (ONE, FIVE)},
+        # were everything but the fully connected layers free
+        "fc_bound": {name: comparison.rcnn.total / stages.fc for name, stages in comparison.methods.items()},
+        "bfloat16_difference": comparison.bfloat16_difference,
         "methods": methods,
     }
+
+
+def _short(name: str) -> str:
+    """A method's name, under the one it is a variant of."""
+    if name.endswith(BFLOAT16):
+        return "  fc in bfloat16"
+    return "  equal once" if name.endswith(ONCE) else name
+
+
+def _times(stages: Stages) -> list[str]:
+    return [_seconds(each) for each in (stages.prepare, stages.conv, stages.pool, stages.fc, stages.total)]
 
 
 def _seconds(seconds: float) -> str:

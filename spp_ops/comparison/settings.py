@@ -9,6 +9,9 @@ import torch
 from spp_ops._checks import Levels
 from spp_ops.detection.regions import FIVE_SCALES, ONE_SCALE
 
+CPU_SAMPLE = 320
+BATCHES = (4, 8, 16, 32, 64, 128)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -19,8 +22,8 @@ class Settings:
         windows: at most this many selective-search windows.
         proposal_side: longer side of the image that selective search sees.
         rcnn_windows: R-CNN is timed on this many windows, drawn at random, and its cost for all of them extrapolated;
-            None: on a CPU five batches, on a GPU all.
-        rcnn_batch: windows a pass.
+            None: on a CPU 320, on a GPU all.
+        rcnn_batch: windows a pass; None: the fastest of `BATCHES`, found by a short measurement.
         repeats: SPP-net is timed this often, after a warm-up; medians count.
         layer: the fully connected layer at which features are taken.
     """
@@ -32,19 +35,25 @@ class Settings:
     windows: int = 2000
     proposal_side: int = 640
     rcnn_windows: int | None = None
-    rcnn_batch: int = 64
+    rcnn_batch: int | None = None
     repeats: int = 5
     layer: str = "fc7"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("windows", "rcnn_batch", "repeats"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        if self.rcnn_windows is not None and self.rcnn_windows < 1:
-            raise ValueError(f"rcnn_windows: expected at least 1, got {self.rcnn_windows}")
+        for name in ("windows", "rcnn_windows", "rcnn_batch", "repeats"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: expected at least 1, got {value}")
 
     def rcnn_sample(self, windows: int, device: torch.device) -> int:
         """How many of an image's windows R-CNN is timed on."""
-        wanted = self.rcnn_windows or (5 * self.rcnn_batch if device.type == "cpu" else windows)
+        wanted = self.rcnn_windows or (CPU_SAMPLE if device.type == "cpu" else windows)
         return min(wanted, windows)
+
+    def rcnn_batches(self, windows: int, device: torch.device) -> tuple[int, ...]:
+        """Batch sizes of which R-CNN gets the fastest."""
+        sample = self.rcnn_sample(windows, device)
+        if self.rcnn_batch is not None:
+            return (min(self.rcnn_batch, sample),)
+        return tuple(sorted({min(batch, sample) for batch in BATCHES}))

@@ -93,7 +93,7 @@ class SPPNet(nn.Module):
         if layer not in self.layers:
             raise ValueError(f"layer: expected one of {', '.join(self.layers)}, got {layer!r}")
         if layer in dict(self.backbone.named_children()):
-            return _up_to(self.backbone, layer, images)
+            return _up_to(self.backbone, layer)(images)  # type: ignore[no-any-return]
         maps: Tensor = self.backbone(images)
         if layer == "conv":
             return maps
@@ -102,9 +102,13 @@ class SPPNet(nn.Module):
 
     def head_features(self, rows: Tensor, layer: str) -> Tensor:
         """As `features`, from pooled rows [N, C*M] on: layer is fc6, fc7, ..."""
+        return self.head_up_to(layer)(rows)  # type: ignore[no-any-return]
+
+    def head_up_to(self, layer: str) -> nn.Sequential:
+        """The layers that `head_features` calls, which are the head's own."""
         if layer not in dict(self.head.named_children()):
             raise ValueError(f"layer: expected one of {', '.join(dict(self.head.named_children()))}, got {layer!r}")
-        return _up_to(self.head, layer, rows)
+        return _up_to(self.head, layer)
 
     def _pooled(self, maps: Tensor) -> Tensor:
         rows: Tensor = self.pool(maps)
@@ -128,12 +132,11 @@ def fully_connected(inputs: int, hidden: Sequence[int], outputs: int, dropout: f
     return nn.Sequential(layers)
 
 
-def _up_to(stack: nn.Module, layer: str, values: Tensor) -> Tensor:
-    """Output of child `layer` of a sequential stack, and of the ReLU after it."""
-    reached = False
+def _up_to(stack: nn.Module, layer: str) -> nn.Sequential:
+    """The children of a sequential stack up to `layer`, and a ReLU after it."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
     for name, module in stack.named_children():
-        if reached and not isinstance(module, nn.ReLU):
+        if layer in layers and not isinstance(module, nn.ReLU):
             break
-        values = module(values)
-        reached = reached or name == layer
-    return values
+        layers[name] = module
+    return nn.Sequential(layers)
