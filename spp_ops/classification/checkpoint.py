@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from spp_ops.classification.config import (
 )
 from spp_ops.files import atomic_write
 from spp_ops.models import SPPNet
-from spp_ops.records import as_data
+from spp_ops.records import as_data, expect
 
 FILE_NAME = "checkpoint.pt"
 _FORMAT = 1
@@ -75,10 +76,14 @@ class Checkpoint:
         if not file.is_file():
             raise FileNotFoundError(f"no checkpoint of a classifier at {file}")
         try:
-            content = torch.load(file, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about damaged files, of which the error says enough
+                content = torch.load(file, map_location="cpu", weights_only=True)
+            if not isinstance(content, dict):
+                raise ValueError(f"it holds a {type(content).__name__}, expected a dict")
             if content["format"] != _FORMAT:
                 raise ValueError(f"format {content['format']}, expected {_FORMAT}")
-            return Checkpoint(
+            checkpoint = Checkpoint(
                 network_from_data(content["network"]),
                 training_from_data(content["training"]),
                 tuple(content["classes"]),
@@ -87,13 +92,38 @@ class Checkpoint:
                 content["progress"],
                 content["history"],
             )
+            checkpoint._check()
+            return checkpoint
         except Exception as error:  # torch's reader raises whatever damaged bytes lead it into
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ValueError(f"{file} is not a classifier's checkpoint: {reason}") from error
 
     def classifier(self) -> SPPNet:
         """Return the network that the run would be tested with, in evaluation mode: the average where one is kept."""
-        with torch.device("meta"):
-            net = self.network.build(len(self.classes))
+        net = self._without_numbers()
         net.load_state_dict(self.model if self.average is None else self.average, assign=True)
         return net.eval()
+
+    def _without_numbers(self) -> SPPNet:
+        with torch.device("meta"):
+            return self.network.build(len(self.classes))
+
+    def _check(self) -> None:
+        """Raise an error for what no run has saved: names that are no text, tensors of another network."""
+        named = len(self.classes) > 0 and all(isinstance(name, str) for name in self.classes)
+        expect(named, "classes", "one or more names", self.classes)
+        expect(isinstance(self.history, list) and isinstance(self.progress, dict), "progress", "a dict", self.progress)
+        expected = self._without_numbers().state_dict()
+        for tensors in (self.model, *(() if self.average is None else (self.average,))):
+            if tensors.keys() != expected.keys():
+                raise ValueError(f"tensors of another network than {self.network.arch}")
+            for name, like in expected.items():
+                if _kind(tensors[name]) != _kind(like) or tensors[name].is_meta:
+                    raise ValueError(f"{name}: expected {_kind(like)}, got {_kind(tensors[name])}")
+
+
+def _kind(tensor: object) -> str:
+    """What must agree for one tensor to take another's place, whatever device they are on."""
+    if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
+        return "something else"
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"

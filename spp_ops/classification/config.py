@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from spp_ops.processes import Precision
 from spp_ops.records import as_tuples, expect
 
 SizeRule: TypeAlias = Literal["alternate", "random"]
+LARGEST_SIZE = 10_000  # pixels a side
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,11 @@ class NetworkConfig:
     levels: tuple[int | tuple[int, int], ...] | None = (6, 3, 2, 1)
     hidden: tuple[int, ...] = (4096, 4096)
     dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        widths = isinstance(self.hidden, tuple) and all(isinstance(n, int) and n >= 1 for n in self.hidden)
+        expect(widths, "hidden", "positive widths", self.hidden)
+        expect(0 <= self.dropout <= 1, "dropout", "a number from 0 to 1", self.dropout)
 
     def build(self, num_classes: int, weights: str | os.PathLike[str] | None = None) -> SPPNet:
         """Make the network, its head and (without `weights`) its convolutions drawn from torch's random numbers.
@@ -77,14 +84,15 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        expect(len(self.sizes) > 0 and min(self.sizes) >= 1, "sizes", "one or more sides in pixels", self.sizes)
-        expect(self.lr > 0, "lr", "a positive number", self.lr)
+        sides = len(self.sizes) > 0 and all(1 <= side <= LARGEST_SIZE for side in self.sizes)
+        expect(sides, "sizes", f"one or more sides from 1 to {LARGEST_SIZE} pixels", self.sizes)
+        expect(0 < self.lr < math.inf, "lr", "a positive number", self.lr)
         expect(self.size_rule in get_args(SizeRule), "size_rule", "alternate or random", self.size_rule)
         if self.size_rule == "random":
             ordered = len(self.sizes) == 2 and self.sizes[0] <= self.sizes[1]
             expect(ordered, "sizes", "(lowest, highest) for random sizes", self.sizes)
         for name in ("weight_decay", "backbone_lr", "colour_shift"):
-            expect(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+            expect(0 <= getattr(self, name) < math.inf, name, "0 or more", getattr(self, name))
         for name in ("momentum", "ema"):
             expect(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1", getattr(self, name))
         expect(self.precision in get_args(Precision), "precision", "|".join(get_args(Precision)), self.precision)

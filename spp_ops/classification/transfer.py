@@ -22,6 +22,7 @@ from spp_ops.classification.augmentation import SHORTER_SIDE, resize_shorter
 from spp_ops.classification.evaluation import Pictures
 from spp_ops.classification.views import scaled
 from spp_ops.models import SPPNet
+from spp_ops.models.shapes import smallest_input
 
 View: TypeAlias = Literal["crop", "full"]
 Features: TypeAlias = npt.NDArray[np.float32]  # [N, D], rows of norm 1
@@ -55,8 +56,9 @@ class LayerFeatures:
             raise ValueError(
                 f"layer: expected one above a pooling for full views, as maps differ in size, got {layer!r}"
             )
-        if size < 1:
-            raise ValueError(f"size: expected at least 1 pixel, got {size}")
+        smallest = smallest_input(net.backbone)
+        if size < smallest:
+            raise ValueError(f"size: expected at least {smallest} pixels, got {size}")
         self._net = net
         self._layer = layer
         self._bins = None if level is None else int(level[1])

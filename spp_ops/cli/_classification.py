@@ -9,6 +9,7 @@ import click
 import torch
 
 from spp_ops.classification.checkpoint import Checkpoint
+from spp_ops.classification.config import LARGEST_SIZE
 from spp_ops.classification.scoring import Source, ViewScorer
 from spp_ops.classification.views import NAMES, Views, make_views
 
@@ -69,7 +70,7 @@ source_option = click.option(
 
 window_option = click.option(
     "--window",
-    type=click.IntRange(1),
+    type=click.IntRange(1, LARGEST_SIZE),
     help="Side of the square views in pixels; the scales follow it. Default: the largest size of the training.",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from spp_ops.classification import transfer_tasks
 from spp_ops.classification.checkpoint import Checkpoint
-from spp_ops.classification.config import NetworkConfig
+from spp_ops.classification.config import LARGEST_SIZE, NetworkConfig
 from spp_ops.classification.paper import TRANSFER_NOTE, TRANSFER_ROWS
 from spp_ops.classification.transfer import LayerFeatures
 from spp_ops.cli._classification import Numbers, bad_images_option, data_argument, workers_option
@@ -36,7 +37,7 @@ from spp_ops.models import OWN_NETWORKS
 @click.option("--view", type=click.Choice(["full", "crop"]), default="full", show_default=True, help="What is seen.")
 @click.option(
     "--size",
-    type=click.IntRange(1),
+    type=click.IntRange(1, LARGEST_SIZE),
     default=224,
     show_default=True,
     help="Shorter side of the whole picture, or side of the crop, in pixels.",
@@ -85,7 +86,7 @@ def command(
     VOC's layout: mAP of its classification task.
     """
     console = Console()
-    if c <= 0:
+    if not 0 < c < math.inf:
         raise ValueError(f"c: expected a positive number, got {c:g}")
     torch.manual_seed(seed)
     if arch is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torchvision
 from rich.console import Console
 from small_networks import small_net
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor
 
 from spp_ops.classification import Checkpoint, Job, NetworkConfig, TrainingConfig, train
 from spp_ops.classification.data import TrainingImages
@@ -171,7 +173,10 @@ def test_a_folder_with_a_run_needs_resume_and_the_same_settings(shapes: Path, tm
         ({"epochs": 0}, "epochs: expected at least 1, got 0"),
         ({"sizes": ()}, "sizes: expected one or more sides"),
         ({"sizes": (224, 180), "size_rule": "random"}, r"sizes: expected \(lowest, highest\)"),
+        ({"sizes": (10**9,)}, "sizes: expected one or more sides from 1 to 10000 pixels"),
         ({"lr": 0.0}, "lr: expected a positive number, got 0.0"),
+        ({"lr": math.inf}, "lr: expected a positive number, got inf"),
+        ({"weight_decay": math.nan}, "weight_decay: expected 0 or more, got nan"),
         ({"ema": 1.0}, "ema: expected a number from 0 to below 1, got 1.0"),
         ({"precision": "8"}, "precision: expected 32-true|bf16-mixed"),
     ],
@@ -179,6 +184,55 @@ def test_a_folder_with_a_run_needs_resume_and_the_same_settings(shapes: Path, tm
 def test_bad_settings_are_named(settings: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         TrainingConfig(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"hidden": (0,)}, r"hidden: expected positive widths, got \(0,\)"),
+        ({"hidden": ("wide",)}, "hidden: expected positive widths"),
+        ({"dropout": math.nan}, "dropout: expected a number from 0 to 1, got nan"),
+    ],
+)
+def test_bad_networks_are_named(settings: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        NetworkConfig(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("format", 99),
+        ("classes", []),
+        ("classes", [1, 2]),
+        ("classes", ["a", "b", "c"]),
+        ("model", {}),
+        ("model", None),
+        ("network", {"arch": "lenet"}),
+        ("training", {"lr": "fast"}),
+        ("progress", None),
+        ("average", {"head.fc7.weight": torch.ones(2, 4)}),
+    ],
+)
+def test_a_checkpoint_with_a_part_that_no_run_saves(part: str, value: object, tmp_path: Path) -> None:
+    network = NetworkConfig("squeezenet1_0", (2, 1), (4,))
+    model = network.build(2).state_dict()
+    path = tmp_path / "checkpoint.pt"
+    Checkpoint(network, TrainingConfig(), ("a", "b"), model, None, {}, []).save(path)
+    assert Checkpoint.load(path).classifier()(torch.zeros(1, 3, 64, 64)).shape == (1, 2)
+    torch.save({**torch.load(path), part: value}, path)
+    with pytest.raises(ValueError, match="is not a classifier's checkpoint"):
+        Checkpoint.load(path)
+
+
+@pytest.mark.parametrize("change", [Tensor.double, Tensor.to_sparse, lambda t: t[:1], lambda t: t.to("meta")])
+def test_a_checkpoint_with_other_tensors(change: Callable[[Tensor], Tensor], tmp_path: Path) -> None:
+    network = NetworkConfig("squeezenet1_0", (2, 1), (4,))
+    model = {name: change(tensor) for name, tensor in network.build(2).state_dict().items()}
+    path = tmp_path / "checkpoint.pt"
+    Checkpoint(network, TrainingConfig(), ("a", "b"), model, None, {}, []).save(path)
+    with pytest.raises(ValueError, match=r"is not a classifier's checkpoint: .*: expected float32"):
+        Checkpoint.load(path)
 
 
 def test_sizes_too_small_for_the_network_are_named(shapes: Path, tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ def test_a_convolution_layer_has_features_of_crops_only() -> None:
         LayerFeatures(NET, "conv", "full", 40)
     with pytest.raises(ValueError, match=r"layer: expected level1, level2, \.\.\. or one of .*spp, .*got 'fc9'"):
         LayerFeatures(NET, "fc9")
+    with pytest.raises(ValueError, match=r"size: expected at least \d+ pixels, got 1"):
+        LayerFeatures(NET, "spp", "full", 1)
 
 
 def test_svms_leave_out_what_does_not_count() -> None:
