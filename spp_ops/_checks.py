@@ -170,8 +170,11 @@ def output(out: Tensor, features: Tensor, rows: int, columns: int) -> None:
         raise ValueError(f"out: expected shape {[rows, columns]}, got {list(out.shape)}")
     if out.device != features.device:
         raise ValueError(f"out: expected device {features.device}, that of features, got {out.device}")
+    _require_strided("out", out)
     if columns > 1 and out.stride(1) != 1:
         raise ValueError(f"out: expected contiguous rows, got strides {out.stride()}")
+    if rows > 1 and out.stride(0) < columns:
+        raise ValueError(f"out: expected rows that do not overlap, got strides {out.stride()}")
     if torch.is_grad_enabled() and (features.requires_grad or out.requires_grad):
         raise ValueError("out: is for inference; call under torch.no_grad(), or leave it out to get gradients")
 

@@ -24,6 +24,7 @@ Pair: TypeAlias = Number | tuple[Number, Number]  # one number for both axes, or
 
 PROJECTION_NUMBERS = 17  # that encode a rule (kProjectionNumbers in csrc/kernels/window.h)
 LARGEST = 1e30  # scales, strides and offsets must survive float32
+LARGEST_SHIFT = 2**30
 
 
 class RoundOp(IntEnum):
@@ -199,10 +200,29 @@ def as_projections(projection: Projections, maps: int) -> list[Projection]:
 
 def _as_projection(argument: str, value: object) -> Projection:
     if isinstance(value, Projection):
+        if value.name == "custom":  # the named constructors check what they are given
+            _check_parts(argument, value)
         return value
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{argument}: expected a number or a Projection, got {type(value).__name__}")
     return Projection.rounded(_number(argument, value, positive=True))
+
+
+def _check_parts(argument: str, rule: Projection) -> None:
+    """Refuse a rule that was put together from parts and cannot be computed."""
+    for axis in (rule.x, rule.y):
+        if not isinstance(axis, AxisRule) or not all(isinstance(c, CornerRule) for c in (axis.low, axis.high)):
+            raise TypeError(f"{argument}: expected an AxisRule of two CornerRules for x and y, got {axis!r}")
+        _number(f"{argument}.image_scale", axis.image_scale, positive=True)
+        _number(f"{argument}.stride", axis.stride, positive=True)
+        for corner in (axis.low, axis.high):
+            _number(f"{argument}.offset", corner.offset)
+            if not isinstance(corner.shift, int) or abs(corner.shift) > LARGEST_SHIFT:
+                raise ValueError(f"{argument}.shift: expected at most {LARGEST_SHIFT} cells, got {corner.shift!r}")
+            if corner.round_op not in list(RoundOp):
+                raise ValueError(f"{argument}.round_op: expected a RoundOp, got {corner.round_op!r}")
+    if rule.fit not in list(Fit):
+        raise ValueError(f"{argument}.fit: expected a Fit, got {rule.fit!r}")
 
 
 def _pair(argument: str, value: object, *, positive: bool = False) -> tuple[float, float]:

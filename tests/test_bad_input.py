@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from torch import Tensor
 
 import spp_ops
 from spp_ops import reference
+from spp_ops.projection import CornerRule, Fit, Projection, RoundOp
 
 NAN, INF = float("nan"), float("inf")
 MAP = torch.randn(2, 3, 8, 9)
 ROIS = torch.tensor([[0.0, 0, 0, 4, 4], [1, 2, 2, 7, 7]])
+AXIS = Projection.rounded(1.0).x
 POOLS = [spp_ops.roi_spatial_pyramid_pool, reference.roi_spatial_pyramid_pool]
 
 ARGUMENTS: dict[str, list[Any]] = {
@@ -84,7 +87,23 @@ ARGUMENTS: dict[str, list[Any]] = {
         {6: 1},
         torch.tensor([6, 3]),
     ],
-    "projection": [None, "1", 0, -1.0, NAN, INF, 1e-45, 1e40, True, [], [1.0, 1.0], [None], ROIS, 1j],
+    "projection": [
+        *(None, "1", 0, -1.0, NAN, INF, 1e-45, 1e40, True, [], [1.0, 1.0], [None], ROIS, 1j),
+        *(
+            Projection(replace(AXIS, **part), AXIS, Fit.AS_IS)
+            for part in (
+                {"stride": 0.0},
+                {"stride": NAN},
+                {"image_scale": -1.0},
+                {"low": CornerRule(INF, RoundOp.CEIL, 0)},
+                {"high": CornerRule(0.0, RoundOp.CEIL, 2**40)},
+                {"high": CornerRule(0.0, 3, 0)},
+                {"high": None},
+            )
+        ),
+        Projection(AXIS, AXIS, 7),
+        Projection(AXIS, None, Fit.AS_IS),
+    ],
     "map_index": [
         [0, 0],
         0,
@@ -102,6 +121,9 @@ ARGUMENTS: dict[str, list[Any]] = {
         torch.empty(2, 150, dtype=torch.float64),
         torch.empty(2, 150, device="meta"),
         torch.empty(150, 2).T,
+        torch.empty(1, 150).expand(2, 150),
+        torch.empty(299).as_strided((2, 150), (149, 1)),
+        torch.empty(2, 150).to_sparse(),
         torch.empty(2, 150, requires_grad=True),
         [],
     ],

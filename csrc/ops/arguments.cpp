@@ -2,6 +2,7 @@
 
 #include <torch/csrc/stable/ops.h>
 
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 
@@ -23,6 +24,12 @@ DataType data_type(const Tensor& tensor, const char* name) {
 
 bool same_place(const Tensor& a, const Tensor& b) { return a.device() == b.device(); }
 
+bool has_cells(int64_t height, int64_t width) {
+  return height > 0 && width > 0 && height <= std::numeric_limits<int32_t>::max() / width;
+}
+
+bool has_images(int64_t images) { return images >= 0 && images <= std::numeric_limits<int32_t>::max() / kMaxMaps; }
+
 // Shapes and pointers of the maps, the same N, C, dtype and device for all.
 template <typename Args>
 void set_maps(Args& args, const std::vector<Tensor>& maps, const char* name) {
@@ -36,8 +43,7 @@ void set_maps(Args& args, const std::vector<Tensor>& maps, const char* name) {
     require(same_place(map, maps[0]) && map.scalar_type() == maps[0].scalar_type() && map.size(0) == maps[0].size(0) &&
                 map.size(1) == maps[0].size(1),
             prefix + "expected one N, C, dtype and device for all maps");
-    require(map.size(2) > 0 && map.size(3) > 0 && map.size(2) <= std::numeric_limits<int32_t>::max() / map.size(3),
-            prefix + "expected 1 to 2**31 - 1 cells a map");
+    require(has_cells(map.size(2), map.size(3)), prefix + "expected 1 to 2**31 - 1 cells a map");
     FeatureMap& target = args.maps[m];
     target.data = map.data_ptr();
     target.image_stride = map.stride(0);
@@ -47,9 +53,23 @@ void set_maps(Args& args, const std::vector<Tensor>& maps, const char* name) {
     target.height = static_cast<int32_t>(map.size(2));
     target.width = static_cast<int32_t>(map.size(3));
   }
-  require(maps[0].size(0) <= std::numeric_limits<int32_t>::max() / kMaxMaps, prefix + "too many images");
+  require(has_images(maps[0].size(0)), prefix + "too many images");
   args.images = static_cast<int32_t>(maps[0].size(0));
   args.channels = maps[0].size(1);
+}
+
+// The numbers of one rule: finite also as float32, with scales and strides that can be divided by.
+bool is_rule(const double* numbers) {
+  constexpr double kLargest = 1e30;
+  const auto is_choice = [](double number) { return number == 0 || number == 1 || number == 2; };
+  const auto is_corner = [&](const double* corner) {
+    return std::fabs(corner[0]) <= kLargest && is_choice(corner[1]) && std::fabs(corner[2]) <= 1 << 30;
+  };
+  const auto is_axis = [&](const double* axis) {
+    const auto is_size = [](double number) { return 1 / kLargest <= number && number <= kLargest; };
+    return is_size(axis[0]) && is_size(axis[1]) && is_corner(axis + 2) && is_corner(axis + 5);
+  };
+  return is_axis(numbers) && is_axis(numbers + 8) && is_choice(numbers[16]);
 }
 
 template <typename Args>
@@ -111,7 +131,9 @@ ForwardArgs forward_args(const std::vector<Tensor>& features, const Tensor& rois
   set_maps(args, features, "features");
   require(projections.size() == features.size() * kProjectionNumbers, "projections: expected 17 numbers a map");
   for (size_t m = 0; m < features.size(); ++m) {
-    args.maps[m].projection = projection_from_numbers(projections.data() + m * kProjectionNumbers);
+    const double* numbers = projections.data() + m * kProjectionNumbers;
+    require(is_rule(numbers), "projections: expected finite numbers, scales and strides positive");
+    args.maps[m].projection = projection_from_numbers(numbers);
   }
   require(same_place(rois, features[0]), "rois: expected the device of features");
   set_boxes(args, rois, map_index, target_area);
@@ -152,6 +174,7 @@ BackwardArgs backward_args(const Tensor& grad_output, const Tensor& indices, con
   args.pyramid = pyramid_of(levels);
   require(shape.size() >= 4 && shape.size() % 2 == 0 && shape.size() <= 2 + 2 * kMaxMaps,
           "shape: expected N, C and a height and width a map");
+  require(has_images(shape[0]) && shape[1] >= 0, "shape: expected N and C that a map can have");
   args.map_count = static_cast<int32_t>(shape.size() / 2 - 1);
   args.images = static_cast<int32_t>(shape[0]);
   args.channels = shape[1];
@@ -165,6 +188,7 @@ BackwardArgs backward_args(const Tensor& grad_output, const Tensor& indices, con
   args.grad_column_stride = grad_output.stride(1);
   for (int32_t m = 0; m < args.map_count; ++m) {
     const int64_t height = shape[static_cast<size_t>(2 + 2 * m)], width = shape[static_cast<size_t>(3 + 2 * m)];
+    require(has_cells(height, width), "shape: expected 1 to 2**31 - 1 cells a map");
     args.heights[m] = static_cast<int32_t>(height);
     args.widths[m] = static_cast<int32_t>(width);
     grad_maps.push_back(torch::stable::new_empty(grad_output, {shape[0], shape[1], height, width}));

@@ -13,10 +13,28 @@ cpu::Parallel torch_threads() {
           }};
 }
 
+// The kernels divide by the number of images and pick maps by what they find here; a look at R numbers costs nothing.
+template <typename Args>
+void refuse_bad_source(const Args& args) {
+  const int64_t most = static_cast<int64_t>(args.map_count) * args.images;
+  for (int64_t r = 0; r < args.count; ++r) {
+    const int32_t source = args.sources[r];
+    if (source == kBadRow || (source >= 0 && source < most)) continue;
+    require(false, "sources: row " + std::to_string(r) + " is " + std::to_string(source) + ", expected -1 to " +
+                       std::to_string(most - 1));
+  }
+}
+
 struct Cpu {
   static int64_t forward(ForwardArgs& args, const Tensor&) { return cpu::forward(args, torch_threads()); }
-  static void backward(BackwardArgs& args, const Tensor&) { cpu::backward(args, torch_threads()); }
-  static void gather(GatherArgs& args, const Tensor&) { cpu::gather(args, torch_threads()); }
+  static void backward(BackwardArgs& args, const Tensor&) {
+    refuse_bad_source(args);
+    cpu::backward(args, torch_threads());
+  }
+  static void gather(GatherArgs& args, const Tensor&) {
+    refuse_bad_source(args);
+    cpu::gather(args, torch_threads());
+  }
 };
 
 // Raises the error of the first bad row, if there is one.

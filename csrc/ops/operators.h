@@ -32,9 +32,9 @@ struct Operators {
                        Tensor out) {
     ForwardArgs args = forward_args(features, rois, map_index, levels, projections, target_area);
     require(out.dim() == 2 && out.size(0) == args.boxes.count && out.size(1) == args.channels * args.pyramid.bins &&
-                (out.stride(1) == 1 || out.size(1) <= 1) && out.scalar_type() == features[0].scalar_type() &&
-                out.device() == features[0].device(),
-            "out: expected [R, C * M] with contiguous rows, of the dtype and device of features");
+                (out.stride(1) == 1 || out.size(1) <= 1) && (out.stride(0) >= out.size(1) || out.size(0) <= 1) &&
+                out.scalar_type() == features[0].scalar_type() && out.device() == features[0].device(),
+            "out: expected [R, C * M] with contiguous rows that do not overlap, of the dtype and device of features");
     set_output(args, out);
     refuse_bad_row(Backend::forward(args, features[0]), args);
   }
