@@ -1,0 +1,42 @@
+"""The short form of the fuzz, and that it finds what there is to find."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from fuzz.supervisor import Failure, plain_environment, run
+
+SECONDS = float(os.environ.get("SPP_OPS_FUZZ_SECONDS", "20"))
+
+
+def test_random_calls() -> None:
+    """Other seeds each time: a failure prints its own."""
+    outcome = run(int.from_bytes(os.urandom(4)), SECONDS, plain_environment())
+    if isinstance(outcome, Failure):
+        pytest.fail(outcome.report())
+    assert outcome > 0
+
+
+def test_the_same_cases_every_time() -> None:
+    outcome = run(0, 600, plain_environment(), most_cases=60)
+    assert outcome == 60, outcome.report() if isinstance(outcome, Failure) else outcome
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("print(7); raise ValueError('wrong')", "failed with exit code 1"),
+        ("import os, signal; print(7, flush=True); os.kill(os.getpid(), signal.SIGSEGV)", "killed by SIGSEGV"),
+        ("import sys; print(7); print('done'); print('a.h:3: runtime error: shift', file=sys.stderr)", "a sanitizer"),
+    ],
+)
+def test_failures_are_found(code: str, reason: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "fuzz").mkdir()
+    (tmp_path / "fuzz" / "worker.py").write_text(code)
+    monkeypatch.setattr("fuzz.supervisor.TESTS", tmp_path)
+    outcome = run(7, 60, {**os.environ, "PYTHONPATH": ""}, most_cases=10)
+    assert isinstance(outcome, Failure)
+    assert (outcome.seed, outcome.reason[: len(reason)]) == (7, reason)
+    assert "--seed 7 --cases 1" in outcome.report()
