@@ -135,8 +135,8 @@ def test_rcnn_sample_grows_with_the_device() -> None:
 
 
 def test_rcnn_batches() -> None:
-    assert Settings().rcnn_batches(2000, CPU) == (4, 8, 16, 32, 64, 128)
-    assert Settings().rcnn_batches(10, CPU) == (4, 8, 10)
+    assert Settings().rcnn_batches(2000, CPU) == (8, 16, 32, 64)
+    assert Settings().rcnn_batches(10, CPU) == (8, 10)
     assert Settings(rcnn_batch=50).rcnn_batches(20, CPU) == (20,)
 
 

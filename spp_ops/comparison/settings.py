@@ -10,7 +10,7 @@ from spp_ops._checks import Levels
 from spp_ops.detection.regions import FIVE_SCALES, ONE_SCALE
 
 CPU_SAMPLE = 320
-BATCHES = (4, 8, 16, 32, 64, 128)
+BATCHES = (8, 16, 32, 64)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from spp_ops.models.spp_net import SPPNet
 from spp_ops.self_check import differing_windows
 
 CHECKED_WINDOWS = 200
+FC_REPEATS = 2  # after a warm-up; a run takes a second or two, and there are five
 
 
 def steps(settings: Settings, windows: int, device: torch.device) -> int:
@@ -156,7 +157,7 @@ class _Job:
         self.progress(f"R-CNN in batches of {batch}")
         watch = Stopwatch(self.windows.device)
         squares = next(RCNNFeatures(self.net, batch=batch).warped(self.image, self.windows))
-        for _ in range(4):
+        for _ in range(3):
             with watch.stage("conv"):
                 RCNNFeatures(self.net).maps(squares)
         return watch.median("conv") / len(squares)
@@ -207,9 +208,6 @@ class _FullyConnected:
         rows = self._rows[:CHECKED_WINDOWS]
         exact = self._heads["float32"](rows)
         return float((self._heads["bfloat16"](rows) - exact).norm() / exact.norm())
-
-
-FC_REPEATS = 3
 
 
 def _fc_runs(device: torch.device) -> int:
