@@ -46,7 +46,7 @@ abi-check: build  ## one binary under the oldest torch and under this one, bit f
 # A machine with a GPU may hold all that is needed and reach no registry: then nothing is fetched.
 gpu-check:  ## all that waits for a GPU: tests, compute-sanitizer, benchmarks, a report under benchmarks/results/
 	@if $(PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then \
-	  $(PYTHON) setup.py --quiet build_ext --inplace && PYTHONPATH="$(CURDIR)" $(PYTHON) benchmarks/gpu_check.py $(ARGS); \
+	  SPP_OPS_CUDA=1 $(PYTHON) setup.py --quiet build_ext --inplace && PYTHONPATH="$(CURDIR)" $(PYTHON) benchmarks/gpu_check.py $(ARGS); \
 	else \
 	  $(MAKE) --no-print-directory build && $(BIN)/python benchmarks/gpu_check.py $(ARGS); \
 	fi

@@ -291,3 +291,15 @@ def test_a_required_gpu_that_is_not_there_fails_tests(required: str, outcome: st
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode != 0) == (required == "1")
     assert outcome in done.stdout, done.stdout[-2000:]
+
+
+def test_make_uses_a_python_that_sees_a_gpu_as_it_is(tmp_path: Path) -> None:
+    log, python = tmp_path / "log", tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "$SPP_OPS_CUDA $PYTHONPATH $@" >> {log}\n')
+    python.chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "SPP_OPS_CUDA")}
+    command = ["make", "-C", str(ROOT), "gpu-check", f"PYTHON={python}", "ARGS=--steps speed"]
+    subprocess.run(command, env=environment, capture_output=True, check=True)
+    _, build, check = log.read_text().splitlines()
+    assert build.split() == ["1", "setup.py", "--quiet", "build_ext", "--inplace"]
+    assert check.split() == [str(ROOT), "benchmarks/gpu_check.py", "--steps", "speed"]
