@@ -26,6 +26,7 @@ def write_digit_voc(
     folder: str | os.PathLike[str],
     *,
     pictures: dict[str, int] | None = None,
+    only: str | None = None,
     sides: tuple[int, int] = (160, 320),
     seed: int = 0,
 ) -> Path:
@@ -35,21 +36,27 @@ def write_digit_voc(
 
     Args:
         folder: made if need be.
-        pictures: how many in each split; default: 240 in train, 120 in test.
+        pictures: how many in each split; default: 240 in train, 120 in test. Digits and photographs are dealt out by
+            these numbers.
+        only: the one split to be written, the same as if all were; None: all.
         sides: range of both sides of the pictures, in pixels; their aspects vary.
         seed: the same seed gives the same pictures.
 
     Raises:
-        ValueError: a number is too small.
+        ValueError: a number is too small, or there is no such split.
     """
     counts = {"train": 240, "test": 120} if pictures is None else pictures
     if not counts or min(counts.values()) < 1:
         raise ValueError(f"pictures: expected at least 1 in every split, got {counts}")
     if not _SMALLEST_SIDE <= sides[0] <= sides[1]:
         raise ValueError(f"sides: expected a range that starts at {_SMALLEST_SIDE} pixels or more, got {sides}")
+    if only is not None and only not in counts:
+        raise ValueError(f"only: expected one of {', '.join(counts)}, got {only!r}")
     root = Path(folder)
     sources = digit_sources(list(counts.values()), seed)
     for split, (name, count) in enumerate(counts.items()):
+        if only not in (None, name):
+            continue
         names = [f"{name}_{number:04}" for number in range(count)]
         for number, picture in enumerate(names):
             # Its own generator a picture: more pictures change none of those before.

@@ -50,6 +50,15 @@ def test_boxes_do_not_overlap(digits: Path) -> None:
         assert covered.max() == 1
 
 
+def test_one_split_alone_is_the_same_as_among_all(digits: Path, tmp_path: Path) -> None:
+    root = write_digit_voc(tmp_path, pictures={"train": 30, "test": 10}, only="test")
+    files = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
+    assert len(files) == 10 + 10 + 1
+    assert all((root / file).read_bytes() == (digits / file).read_bytes() for file in files)
+    with pytest.raises(ValueError, match="only: expected one of train, test, got 'val'"):
+        write_digit_voc(tmp_path, pictures={"train": 30, "test": 10}, only="val")
+
+
 def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
     contents = []
     for name, seed, count in (("a", 3, 2), ("b", 3, 2), ("c", 4, 2)):
