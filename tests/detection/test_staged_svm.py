@@ -137,3 +137,14 @@ def test_windows_on_difficult_objects_teach_nothing() -> None:
     assert miner.records[0].positives == 1
     assert not pictures[1].sure_overlaps.any()
     assert pictures[1].overlaps[0, 0] == 1
+
+
+def test_rows_that_are_sums_of_others_are_no_obstacle() -> None:
+    generator = torch.Generator().manual_seed(3)
+    basis = torch.rand(3, 400, generator=generator)
+    rows = torch.rand(200, 3, generator=generator) @ basis  # 200 rows in three dimensions, 400 features
+    rows[:80] += basis[0]
+    rows *= 20 / rows.norm(dim=1).mean()
+    plane = fit_svm(rows[:80], rows[80:], SVMs(c=0.01), seed=0)
+    scores = rows @ plane.weight + plane.bias
+    assert scores[:80].mean() > scores[80:].mean() + 1

@@ -14,6 +14,7 @@ from spp_ops.detection.staged.config import (
 from spp_ops.detection.staged.learning import Learner
 from spp_ops.detection.staged.pictures import TrainingPicture, training_pictures
 from spp_ops.detection.staged.pipeline import StagedJob, train_staged
+from spp_ops.detection.staged.rcnn import train_rcnn
 from spp_ops.detection.staged.sources import RowSource
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "StagedJob",
     "TrainingPicture",
     "staged_from_data",
+    "train_rcnn",
     "train_staged",
     "training_pictures",
 ]

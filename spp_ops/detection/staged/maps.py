@@ -42,7 +42,7 @@ class MapStore:
         self._regions = regions
         self._folder = folder
         self._dtype: torch.dtype = getattr(torch, kind)
-        rules = [_RULES, regions.longest, str(regions.normalization), kind, _hash_of(regions.backbone)]
+        rules = [_RULES, regions.longest, str(regions.normalization), kind, hash_of(regions.backbone)]
         self._rules = json.dumps(rules).encode()
 
     def paths(self, picture: TrainingPicture) -> list[Path]:
@@ -127,7 +127,8 @@ class MapRows:
         return self._regions.pool(self._store.load(self._files[picture]), windows).float()
 
 
-def _hash_of(module: nn.Module) -> str:
+def hash_of(module: nn.Module) -> str:
+    """A hash of what a module is made of and of its tensors."""
     digest = hashlib.sha256(str(module).encode())
     for name, tensor in module.state_dict().items():
         digest.update(name.encode())

@@ -12,12 +12,14 @@ from spp_ops.datasets.detection import DetectionImages
 from spp_ops.detection.detector import SPPDetector
 from spp_ops.detection.detector_config import DetectorConfig
 from spp_ops.detection.proposals import propose
+from spp_ops.detection.region_net import RegionNet
 from spp_ops.detection.regions import RegionFeatures
 from spp_ops.detection.staged.config import StagedConfig
 from spp_ops.detection.staged.learning import Learner, kept_hidden
 from spp_ops.detection.staged.maps import MapRows, MapStore
 from spp_ops.detection.staged.pictures import TrainingPicture, training_pictures
 from spp_ops.detection.staged.run_folder import claim
+from spp_ops.detection.staged.sources import RowSource
 from spp_ops.detection.staged.stages import Stages
 from spp_ops.seeds import seed_of
 
@@ -80,28 +82,61 @@ def train_staged(
             the loss of fine-tuning is no longer finite.
         FileNotFoundError, ImageError: a picture or the weights can't be read.
     """
-    finished = finished_config(detector, config)
     with Stages(console, job.out) as stages:
-        pictures = _pictures(images, detector, config, job, stages)
-        claim(job.out, detector, config, pictures, resume=job.resume)
-        torch.manual_seed(seed_of(config.seed, _WEIGHTS))
-        net = finished.build(job.weights).to(device).eval()
-        net.backbone.to(memory_format=torch.channels_last)  # as its pixels are
-        learner = Learner(
-            _pooled_rows(pictures, finished.features(net), config, job, stages),
-            pictures,
-            images.classes,
-            detector.hidden,
-            config,
-            folder=job.out,
-            device=device,
-            stages=stages,
-            checkpoint_every=job.checkpoint_every,
-        )
-        net.head.load_state_dict(learner.head().state_dict())
+        pictures, finished, net = prepare(images, detector, config, job, device, stages)
+        rows = _pooled_rows(pictures, finished.features(net), config, job, stages)
+        learn(net, rows, pictures, detector, config, job, device, stages)
     trained = SPPDetector(finished, net.cpu())
     trained.save(job.out)
     return trained
+
+
+def prepare(
+    images: DetectionImages,
+    detector: DetectorConfig,
+    config: StagedConfig,
+    job: StagedJob,
+    device: torch.device,
+    stages: Stages,
+    kind: str = "SPP-net",
+) -> tuple[list[TrainingPicture], DetectorConfig, RegionNet]:
+    """Find the windows, claim the run's folder and make the network.
+
+    Returns:
+        The pictures to learn from; the record of the detector to be; its network, but for the head as it starts.
+    """
+    finished = finished_config(detector, config)
+    pictures = _pictures(images, detector, config, job, stages)
+    claim(job.out, kind, detector, config, pictures, resume=job.resume)
+    torch.manual_seed(seed_of(config.seed, _WEIGHTS))
+    net = finished.build(job.weights).to(device).eval()
+    net.backbone.to(memory_format=torch.channels_last)  # as its pixels are
+    return pictures, finished, net
+
+
+def learn(
+    net: RegionNet,
+    rows: RowSource,
+    pictures: list[TrainingPicture],
+    detector: DetectorConfig,
+    config: StagedConfig,
+    job: StagedJob,
+    device: torch.device,
+    stages: Stages,
+) -> None:
+    """Stages 2 to 4: fill the network's head."""
+    learner = Learner(
+        rows,
+        pictures,
+        detector.classes,
+        detector.hidden,
+        config,
+        folder=job.out,
+        device=device,
+        stages=stages,
+        checkpoint_every=job.checkpoint_every,
+    )
+    net.head.load_state_dict(learner.head().state_dict())
 
 
 def finished_config(detector: DetectorConfig, config: StagedConfig) -> DetectorConfig:

@@ -1,10 +1,11 @@
 """A staged run's folder: one record of all its settings, and an artefact a stage.
 
-``staged.json`` is written first: ``format``, ``detector`` and ``staged`` (the two records of settings) and ``data``, a
-hash of the pictures, objects and windows. A run is only ever resumed with equal ones, so that an artefact that is there
-is the one that the stage would make again. The artefacts:
+``staged.json`` is written first: ``format``, ``kind`` (SPP-net or R-CNN), ``detector`` and ``staged`` (the two records
+of settings) and ``data``, a hash of the pictures, objects and windows. A run is only ever resumed with equal ones, so
+that an artefact that is there is the one that the stage would make again. The artefacts:
 
-* ``maps/*.safetensors`` (or another folder, shared by runs): see `maps`.
+* ``maps/*.safetensors`` (or another folder, shared by runs): see `maps`. R-CNN has ``rows/*.safetensors`` instead: see
+  `kept_rows`.
 * ``finetune-checkpoint.safetensors``, ``finetune.safetensors``: see `finetune`.
 * ``svms.safetensors``, ``svms.json``: see `mining`.
 * ``boxes.safetensors``: see `box_regression`.
@@ -30,7 +31,13 @@ _FORMAT = 1
 
 
 def claim(
-    folder: Path, detector: DetectorConfig, config: StagedConfig, pictures: Sequence[TrainingPicture], *, resume: bool
+    folder: Path,
+    kind: str,
+    detector: DetectorConfig,
+    config: StagedConfig,
+    pictures: Sequence[TrainingPicture],
+    *,
+    resume: bool,
 ) -> None:
     """Begin a run in a folder, or go on with the one that is there.
 
@@ -41,6 +48,7 @@ def claim(
     file = folder / FILE_NAME
     mine = {
         "format": _FORMAT,
+        "kind": kind,
         "detector": as_data(detector),
         "staged": as_data(config),
         "data": data_hash(pictures),

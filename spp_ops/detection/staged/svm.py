@@ -14,7 +14,7 @@ from spp_ops.detection.staged.config import SVMs
 
 _TOLERANCE = 1e-3  # of the solver
 _ITERATIONS = 10_000
-_RIDGE = 1e-6
+_RIDGES = (1e-6, 9e-6, 9e-5, 9e-4)  # relative to the mean of the diagonal; added one after the other
 
 
 class Plane(NamedTuple):
@@ -48,10 +48,15 @@ def fit_svm(positives: Tensor, negatives: Tensor, config: SVMs, seed: int) -> Pl
 def _coordinates(rows: Tensor) -> Tensor:
     """Rows [n, D] -> rows [n, n], float64, of the same products with each other."""
     products = (rows @ rows.T).double()
-    # Equal rows leave a singular matrix; so little more on its diagonal changes no score that anyone could see.
-    products.diagonal().add_(_RIDGE * products.diagonal().mean())
-    factor: Tensor = torch.linalg.cholesky(products)
-    return factor
+    mean = float(products.diagonal().mean())
+    # Rows of which one is a sum of others leave a singular matrix, and rounding one that is not even positive. A little
+    # more on its diagonal, here 1e-6 of it, changes a score by at most that times `c` and the square of a row's norm.
+    for ridge in _RIDGES:
+        products.diagonal().add_(ridge * mean)
+        factor, failed = torch.linalg.cholesky_ex(products)
+        if not failed:
+            return factor
+    raise ValueError("rows: expected finite numbers to fit an SVM to")
 
 
 def _solve(
