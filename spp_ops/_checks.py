@@ -20,7 +20,8 @@ def _dtype_error(name: str, tensor: Tensor) -> TypeError:
     return TypeError(f"{name}: expected float16, bfloat16, float32 or float64, got {tensor.dtype}")
 
 
-def _require_strided(name: str, tensor: Tensor) -> None:
+def require_strided(name: str, tensor: Tensor) -> None:
+    """Raise a ValueError for sparse tensors and other layouts without strides."""
     if tensor.layout != torch.strided:
         raise ValueError(f"{name}: expected a dense tensor, got layout {tensor.layout}")
 
@@ -65,7 +66,7 @@ def maps(features: Tensor | Sequence[Tensor]) -> list[Tensor]:
         raise ValueError(f"features: expected 1 to {MAX_MAPS} maps, got {len(features)}")
     first = features[0]
     for m in features:
-        _require_strided("features", m)
+        require_strided("features", m)
         if m.dim() != 4:
             raise ValueError(f"features: expected [N, C, H, W], got shape {list(m.shape)}")
         if m.dtype not in FLOAT_TYPES:
@@ -101,7 +102,7 @@ def boxes(rois: Tensor | Sequence[Tensor], features: Tensor) -> Tensor:
         ValueError: Wrong shape, number of images or device.
     """
     if isinstance(rois, Tensor):
-        _require_strided("rois", rois)
+        require_strided("rois", rois)
         if rois.dim() != 2 or rois.size(1) != 5:
             raise ValueError(f"rois: expected [R, 5] (image index, x1, y1, x2, y2), got shape {list(rois.shape)}")
         together = rois
@@ -120,7 +121,7 @@ def _boxes_of_images(rois: Sequence[Tensor], features: Tensor) -> Tensor:
     if len(rois) != features.size(0):
         raise ValueError(f"rois: expected {features.size(0)} tensors, one an image of features, got {len(rois)}")
     for r in rois:
-        _require_strided("rois", r)
+        require_strided("rois", r)
         if r.dim() != 2 or r.size(1) != 4:
             raise ValueError(f"rois: expected tensors [R_i, 4] (x1, y1, x2, y2), got shape {list(r.shape)}")
         if r.dtype not in FLOAT_TYPES:
@@ -170,7 +171,7 @@ def output(out: Tensor, features: Tensor, rows: int, columns: int) -> None:
         raise ValueError(f"out: expected shape {[rows, columns]}, got {list(out.shape)}")
     if out.device != features.device:
         raise ValueError(f"out: expected device {features.device}, that of features, got {out.device}")
-    _require_strided("out", out)
+    require_strided("out", out)
     if columns > 1 and out.stride(1) != 1:
         raise ValueError(f"out: expected contiguous rows, got strides {out.stride()}")
     if rows > 1 and out.stride(0) < columns:

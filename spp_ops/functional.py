@@ -117,6 +117,7 @@ def split_levels(pooled: Tensor, levels: Levels, channels: int) -> list[Tensor]:
     pairs = _checks.level_pairs(levels)
     if not isinstance(pooled, Tensor):
         raise TypeError(f"pooled: expected a Tensor, got {type(pooled).__name__}")
+    _checks.require_strided("pooled", pooled)
     if not isinstance(channels, int) or channels < 0:
         raise ValueError(f"channels: expected a number of channels, got {channels!r}")
     sizes = [channels * rows * columns for rows, columns in pairs]

@@ -173,6 +173,7 @@ def test_levels(levels: Any) -> None:
         (torch.empty(150), 3, "pooled"),
         (torch.empty(1, 2, 150), 3, "pooled"),
         ([1, 2], 3, "pooled"),
+        (torch.empty(2, 150).to_sparse(), 3, "pooled"),
         (torch.empty(2, 150), -3, "channels"),
         (torch.empty(2, 150), 3.0, "channels"),
     ],
@@ -260,3 +261,30 @@ def test_bad_rows_on_a_gpu_become_nan_without_gradient(cuda: torch.device) -> No
     assert_same(gradient, torch.autograd.grad(2 * expected.sum(), features)[0])
     with pytest.raises(ValueError, match=r"^rois: row 1 is"):
         spp_ops.check_rois(features, rois)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("sources", 2), ("sources", -2), ("shape", [0, 3, 8, 9]), ("shape", [2, 3, 2**31, 9]), ("shape", [2, 3, 8])],
+)
+def test_operators_below_read_and_write_nothing_that_is_not_there(argument: str, value: Any) -> None:
+    operators = torch.ops.spp_ops
+    levels, rules = [2, 2, 1, 1], Projection.rounded(1.0).numbers()
+    pooled, indices, sources = operators.roi_spatial_pyramid_pool_with_indices([MAP], ROIS, None, levels, rules, 1.0)
+    shape = list(MAP.shape)
+    if argument == "sources":
+        sources[1] = value
+        with pytest.raises(ValueError, match=rf"^sources: row 1 is {value}, expected -1 to 1"):
+            operators.roi_spatial_pyramid_pool_gather([MAP], indices, sources, levels)
+    else:
+        shape = value
+    with pytest.raises(ValueError, match=r"^(sources|shape): "):
+        operators.roi_spatial_pyramid_pool_backward(pooled, indices, sources, levels, shape, False)
+
+
+@pytest.mark.parametrize("wrong", [NAN, INF, 0.0])
+def test_operators_below_refuse_rules_that_cannot_be_computed(wrong: float) -> None:
+    rules = Projection.rounded(1.0).numbers()
+    rules[1] = wrong
+    with pytest.raises(ValueError, match=r"^projections: expected finite numbers"):
+        torch.ops.spp_ops.roi_spatial_pyramid_pool([MAP], ROIS, None, [2, 2], rules, 1.0)

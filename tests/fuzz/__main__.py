@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 
@@ -18,6 +19,7 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=None, help="how many at most")
     parser.add_argument("--sanitize", action="store_true", help="build with AddressSanitizer and UBSan, and use that")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("fuzz: ended from outside"))  # so that no worker stays behind
     seed = time.time_ns() // 10**6 if options.seed is None else options.seed
     environment = sanitized_environment() if options.sanitize else plain_environment()
     outcome = run(seed, options.seconds, environment, most_cases=options.cases)

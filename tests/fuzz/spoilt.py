@@ -34,7 +34,7 @@ def check_spoilt_call(case: Case, rng: random.Random) -> None:
         call[argument] = _spoil(argument, call, rng)
     actual = _outcome(spp_ops.roi_spatial_pyramid_pool, call)
     if isinstance(actual, Exception):
-        _check_refusal(actual)
+        check_refusal(actual, ARGUMENTS)
     elif _elements(call) < 200_000:
         expected = _outcome(reference.roi_spatial_pyramid_pool, call)
         assert not isinstance(expected, Exception), f"the reference refuses what the operator takes: {expected}"
@@ -48,10 +48,11 @@ def _outcome(function: Callable[..., Tensor], call: dict[str, Any]) -> Tensor | 
         return error
 
 
-def _check_refusal(error: Exception) -> None:
+def check_refusal(error: Exception, arguments: tuple[str, ...]) -> None:
+    """One line that begins with an argument's name and says what was expected."""
     message = str(error)
     assert "\n" not in message, f"more than one line: {message!r}"
-    assert message.startswith(ARGUMENTS), f"names no argument: {message!r}"
+    assert message.startswith(arguments), f"names no argument: {message!r}"
     assert ": " in message, f"says not what was expected: {message!r}"
 
 
@@ -61,34 +62,40 @@ def _elements(call: dict[str, Any]) -> int:
     return int(rows * sum(n * n if isinstance(n, int) else n[0] * n[1] for n in call["levels"]))
 
 
+def anything(rng: random.Random) -> Any:
+    """Something that no argument is."""
+    return rng.choice(
+        [
+            None,
+            0,
+            -1,
+            2**63,
+            1.5,
+            NAN,
+            "text",
+            b"bytes",
+            object(),
+            {},
+            [],
+            (),
+            [[]],
+            True,
+            1j,
+            range(3),
+            torch.ones(()),
+        ]
+    )
+
+
 def _spoil(argument: str, call: dict[str, Any], rng: random.Random) -> Any:
     value = call.get(argument)
-    anything = [
-        None,
-        0,
-        -1,
-        2**63,
-        1.5,
-        NAN,
-        "text",
-        b"bytes",
-        object(),
-        {},
-        [],
-        (),
-        [[]],
-        True,
-        1j,
-        range(3),
-        torch.ones(()),
-    ]
     if rng.random() < 0.25:
-        return rng.choice(anything)
+        return anything(rng)
     if argument in ("features", "rois", "map_index") and isinstance(value, Tensor):
-        return _spoil_tensor(value, rng)
+        return spoil_tensor(value, rng)
     if argument in ("features", "projection") and isinstance(value, list) and value:
         value = list(value)
-        other = _spoil_tensor(value[0], rng) if isinstance(value[0], Tensor) else rng.choice(NUMBERS)
+        other = spoil_tensor(value[0], rng) if isinstance(value[0], Tensor) else rng.choice(NUMBERS)
         return rng.choice([[*value, other], [*value[:-1], other], value * 17, value[1:], [value]])
     if argument == "levels":
         wrong = rng.choice(
@@ -119,7 +126,7 @@ def _spoilt_rule(rng: random.Random) -> Projection:
     return Projection(replace(good.x, low=replace(good.x.low, **wrong)), good.y, good.fit)
 
 
-def _spoil_tensor(tensor: Tensor, rng: random.Random) -> Any:
+def spoil_tensor(tensor: Tensor, rng: random.Random) -> Any:
     makers: list[Callable[[Tensor], Any]] = [
         lambda t: t[None],
         lambda t: t[0] if len(t) else t,

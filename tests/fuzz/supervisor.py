@@ -64,7 +64,7 @@ def _run_worker(seed: int, count: int, end: float, environment: dict[str, str]) 
             start_new_session=True,
         )
         try:
-            last, reason = _watch(worker, seed, end)
+            first_left, reason = _watch(worker, seed, end)
         finally:
             if worker.poll() is None:
                 os.killpg(worker.pid, signal.SIGKILL)
@@ -73,7 +73,7 @@ def _run_worker(seed: int, count: int, end: float, environment: dict[str, str]) 
         output = errors.read()
     if not reason and any(mark in output for mark in SANITIZER_REPORTS):
         reason = "a sanitizer's report"
-    return Failure(last, reason, _excerpt(output)) if reason else last + 1 - seed
+    return Failure(first_left, reason, _excerpt(output)) if reason else first_left - seed
 
 
 def _excerpt(output: str) -> str:
@@ -84,18 +84,18 @@ def _excerpt(output: str) -> str:
 
 
 def _watch(worker: subprocess.Popen[str], seed: int, end: float) -> tuple[int, str]:
-    """The last case that was begun, and what was wrong with it, if anything."""
+    """The first case that did not pass, and what was wrong with it: nothing, if only time or cases were up."""
     assert worker.stdout is not None
     lines: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_forward, args=(worker.stdout, lines), daemon=True).start()
     last = seed
-    while time.monotonic() < end:
+    while (left := end - time.monotonic()) > 0:
         try:
-            line = lines.get(timeout=HANG)
+            line = lines.get(timeout=min(HANG, left))
         except queue.Empty:
-            return last, f"no end after {HANG:g} s"
+            return last, f"no end after {HANG:g} s" if left > HANG else ""
         if line == "done":
-            return last, ""
+            return last + 1, ""
         if not line:
             code = worker.wait()
             return last, f"killed by {signal.Signals(-code).name}" if code < 0 else f"failed with exit code {code}"

