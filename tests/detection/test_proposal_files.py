@@ -9,7 +9,8 @@ from PIL import Image
 from scipy.io import savemat
 
 from spp_ops.datasets.image import ImageError
-from spp_ops.detection.proposals import ProposalConfig, as_data, default_cache, from_data, make_proposer, many, propose
+from spp_ops.detection.proposals import ProposalConfig, default_cache, from_data, make_proposer, many, propose
+from spp_ops.records import as_data
 
 pytest.importorskip("cv2")
 CONFIG = ProposalConfig(side=60, limit=50)

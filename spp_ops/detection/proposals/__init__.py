@@ -1,7 +1,7 @@
 """Windows that may hold an object: selective search, EdgeBoxes, or boxes computed before."""
 
 from spp_ops.detection.proposals.boxes import Boxes
-from spp_ops.detection.proposals.config import ProposalConfig, as_data, from_data, make_proposer
+from spp_ops.detection.proposals.config import ProposalConfig, from_data, make_proposer
 from spp_ops.detection.proposals.edges import edge_boxes
 from spp_ops.detection.proposals.many import default_cache, propose
 from spp_ops.detection.proposals.precomputed import BoxFile
@@ -11,7 +11,6 @@ __all__ = [
     "BoxFile",
     "Boxes",
     "ProposalConfig",
-    "as_data",
     "default_cache",
     "edge_boxes",
     "from_data",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from spp_ops.datasets.image import Pixels
@@ -41,13 +41,8 @@ class ProposalConfig:
             raise ValueError(f"file: expected a path for method 'file' only, got {self.file!r} for {self.method!r}")
 
 
-def as_data(config: ProposalConfig) -> dict[str, Any]:
-    """Return the record as plain strings and numbers, for JSON and checkpoints."""
-    return asdict(config)
-
-
 def from_data(data: Mapping[str, Any]) -> ProposalConfig:
-    """Invert `as_data`."""
+    """Invert `spp_ops.records.as_data`."""
     return ProposalConfig(**data)
 
 

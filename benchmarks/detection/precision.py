@@ -1,0 +1,61 @@
+"""What bfloat16 in its fully connected layers changes in what a trained detector finds.
+
+python benchmarks/detection/precision.py RUN raccoon|boards
+
+Prints the average precision on the test pictures both ways, and how far the detections' scores move.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+from common import Experiment
+from torch import nn
+
+from spp_ops.detection import SPPDetector
+from spp_ops.detection.dense import Dense, dense
+from spp_ops.detection.evaluation import evaluate_detections
+from spp_ops.detection.running import find_windows, run_detector
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, path_type=Path))
+@click.argument("data")
+def main(run: Path, data: str) -> None:
+    """Test a run's detector in float32 and in bfloat16."""
+    experiment = Experiment.read(data)
+    detector = SPPDetector.load(run)
+    windows = find_windows(detector, experiment.test)
+    exact = run_detector(detector, experiment.test, windows=windows)
+    in_bfloat16(detector)
+    rounded = run_detector(detector, experiment.test, windows=windows)
+    moved = [
+        np.abs(np.sort(one.scores) - np.sort(other.scores)).max(initial=0)
+        for one, other in zip(exact, rounded, strict=True)
+        if len(one.scores) == len(other.scores)
+    ]
+    figures = {
+        "pictures": len(experiment.test),
+        "float32": evaluate_detections(experiment.test, exact).eleven_point,
+        "bfloat16": evaluate_detections(experiment.test, rounded).eleven_point,
+        "pictures_with_as_many_detections": len(moved),
+        "largest_move_of_a_score": float(max(moved, default=0)),
+    }
+    print(json.dumps(figures, indent=2))
+
+
+def in_bfloat16(detector: SPPDetector) -> None:
+    """Let the head's linear layers multiply in bfloat16."""
+    head = detector.net.head
+    head.trunk = dense(head.trunk, "bfloat16")
+    for name in ("score", "box"):
+        layer = getattr(head, name)
+        if isinstance(layer, nn.Linear):
+            setattr(head, name, Dense(layer, "bfloat16"))
+
+
+if __name__ == "__main__":
+    main()
