@@ -14,6 +14,7 @@ from spp_ops.detection.staged.config import SVMs
 
 _TOLERANCE = 1e-3  # of the solver
 _ITERATIONS = 10_000
+_BLOCK = 256
 _RIDGES = (1e-6, 9e-6, 9e-5, 9e-4)  # relative to the mean of the diagonal; added one after the other
 
 
@@ -47,12 +48,17 @@ def fit_svm(positives: Tensor, negatives: Tensor, config: SVMs, seed: int) -> Pl
 
 def _coordinates(rows: Tensor) -> Tensor:
     """Rows [n, D] -> rows [n, n], float64, of the same products with each other."""
-    products = (rows @ rows.T).double()
+    products = torch.zeros(len(rows), len(rows), dtype=torch.float64)
+    for last in range(
+        _BLOCK, len(rows) + _BLOCK, _BLOCK
+    ):  # the half on and below the diagonal, which is all that is read
+        products[last - _BLOCK : last, :last] = rows[last - _BLOCK : last] @ rows[:last].T
     mean = float(products.diagonal().mean())
     # Rows of which one is a sum of others leave a singular matrix, and rounding one that is not even positive. A little
     # more on its diagonal, here 1e-6 of it, changes a score by at most that times `c` and the square of a row's norm.
     for ridge in _RIDGES:
         products.diagonal().add_(ridge * mean)
+        factor: Tensor
         factor, failed = torch.linalg.cholesky_ex(products)
         if not failed:
             return factor
