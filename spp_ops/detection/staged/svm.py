@@ -49,9 +49,7 @@ def fit_svm(positives: Tensor, negatives: Tensor, config: SVMs, seed: int) -> Pl
 def _coordinates(rows: Tensor) -> Tensor:
     """Rows [n, D] -> rows [n, n], float64, of the same products with each other."""
     products = torch.zeros(len(rows), len(rows), dtype=torch.float64)
-    for last in range(
-        _BLOCK, len(rows) + _BLOCK, _BLOCK
-    ):  # the half on and below the diagonal, which is all that is read
+    for last in range(_BLOCK, len(rows) + _BLOCK, _BLOCK):  # on and below the diagonal: all that is read
         products[last - _BLOCK : last, :last] = rows[last - _BLOCK : last] @ rows[:last].T
     mean = float(products.diagonal().mean())
     # Rows of which one is a sum of others leave a singular matrix, and rounding one that is not even positive. A little
