@@ -24,7 +24,7 @@ void scatter(const BackwardArgs& args, const uint64_t* spans, Stream stream) {
   // All cells of a map in one band if a block may have the shared memory: each further band reads all gradients again.
   const size_t most = static_cast<size_t>(device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
   int64_t bands = 1;
-  while (scatter_shared_bytes<Sums>(1, ceil_div(longest, bands)) > most) ++bands;
+  while (bands < longest && scatter_shared_bytes<Sums>(1, ceil_div(longest, bands)) > most) ++bands;
   const int64_t band_cells = larger<int64_t>(ceil_div(longest, bands), 1);
   const auto count_blocks = [&](int64_t channels) {
     scatter.blocks = 0;
