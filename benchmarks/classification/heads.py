@@ -22,15 +22,17 @@ from rich.table import Table
 from rows import NETWORK, SIZES, pictures, test_rows, training_rows
 from torch import Tensor, nn
 
-from spp_ops.classification.augmentation import POSITIONS, seed_of
-from spp_ops.classification.config import TrainingConfig, as_data
+from spp_ops.classification.augmentation import POSITIONS
+from spp_ops.classification.config import TrainingConfig
 from spp_ops.classification.data import epoch_size
-from spp_ops.classification.processes import make_fabric
 from spp_ops.classification.training import Trainer
 from spp_ops.classification.views import MULTI_VIEW_SCALES, ScaleViews, make_views
 from spp_ops.files import write_json
 from spp_ops.machine import describe_machine
 from spp_ops.models.spp_net import fully_connected
+from spp_ops.processes import make_fabric
+from spp_ops.records import as_data
+from spp_ops.seeds import seed_of
 
 RESULTS = Path(__file__).parents[1] / "results" / "classification" / "heads.json"
 CHANNELS = 512

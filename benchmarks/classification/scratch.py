@@ -15,10 +15,10 @@ from rich.console import Console
 from rows import pictures
 
 from spp_ops.classification import Job, NetworkConfig, TrainingConfig, train
-from spp_ops.classification.config import as_data
 from spp_ops.cli._options import device_option
 from spp_ops.files import write_json
 from spp_ops.machine import describe_machine
+from spp_ops.records import as_data
 
 RESULTS = Path(__file__).parents[1] / "results" / "classification" / "scratch.json"
 
