@@ -28,7 +28,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "classification" / "scratch.js
 @click.option("--size", type=click.IntRange(64), default=224, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
 @click.option(
-    "--lr", type=float, default=0.001, show_default=True, help="The paper's 0.01 diverges at such small batches."
+    "--lr", type=float, default=0.0001, show_default=True, help="The paper's 0.01 diverges at such small batches."
 )
 @device_option
 def main(epochs: int, size: int, batch_size: int, lr: float, device: torch.device) -> None:
