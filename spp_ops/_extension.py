@@ -55,3 +55,19 @@ def force_cpu_level(name: str) -> Iterator[None]:
         yield
     finally:
         torch.ops.spp_ops.set_cpu_level(before)
+
+
+@contextmanager
+def force_cpu_reading(name: str) -> Iterator[None]:
+    """Let the CPU kernels read bins in one way: "cells", "tables" (of range maxima), or "auto", the cheaper one.
+
+    Raises:
+        ValueError: There is no such way.
+    """
+    before = build_info()["cpu_reading"]
+    if not torch.ops.spp_ops.set_cpu_reading(name):
+        raise ValueError(f"name: expected 'auto', 'cells' or 'tables', got {name!r}")
+    try:
+        yield
+    finally:
+        torch.ops.spp_ops.set_cpu_reading(before)

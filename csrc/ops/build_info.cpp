@@ -1,5 +1,5 @@
-// What was built and what runs: the facts a bug report needs, as JSON; and the switch between builds of the CPU
-// kernels.
+// What was built and what runs: the facts a bug report needs, as JSON; and the switches between builds of the CPU
+// kernels and between their ways of reading bins.
 #include <torch/csrc/stable/library.h>
 #include <torch/headeronly/version.h>
 
@@ -16,8 +16,8 @@ namespace {
 
 std::string build_info() {
   std::ostringstream json;
-  json << "{\"cpu_level\": \"" << cpu::level_name() << "\", \"compiler\": \"" << __VERSION__
-       << "\", \"torch_built_with\": \"" << TORCH_VERSION << "\", \"cuda\": ";
+  json << "{\"cpu_level\": \"" << cpu::level_name() << "\", \"cpu_reading\": \"" << cpu::reading_name()
+       << "\", \"compiler\": \"" << __VERSION__ << "\", \"torch_built_with\": \"" << TORCH_VERSION << "\", \"cuda\": ";
 #if defined(SPP_CUDA_VERSION)
   json << "\"" SPP_TEXT(SPP_CUDA_VERSION) "\", \"cuda_archs\": \"" SPP_TEXT(SPP_CUDA_ARCHS) "\"";
 #else
@@ -29,10 +29,13 @@ std::string build_info() {
 
 bool set_cpu_level(std::string name) { return cpu::set_level(name.c_str()); }
 
+bool set_cpu_reading(std::string name) { return cpu::set_reading(name.c_str()); }
+
 }  // namespace
 }  // namespace spp::ops
 
 STABLE_TORCH_LIBRARY_IMPL(spp_ops, CompositeExplicitAutograd, m) {
   m.impl("build_info", TORCH_BOX(&spp::ops::build_info));
   m.impl("set_cpu_level", TORCH_BOX(&spp::ops::set_cpu_level));
+  m.impl("set_cpu_reading", TORCH_BOX(&spp::ops::set_cpu_reading));
 }

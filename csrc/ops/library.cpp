@@ -18,4 +18,5 @@ STABLE_TORCH_LIBRARY(spp_ops, m) {
   m.def("check_rois(Tensor rois, Tensor? map_index, int images, int maps) -> ()");
   m.def("build_info() -> str");
   m.def("set_cpu_level(str name) -> bool");
+  m.def("set_cpu_reading(str name) -> bool");
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from statistics import median, quantiles
@@ -114,6 +114,24 @@ class Record:
         key = f"{case}/{timed}/{dtype}"
         return next((contest for contest in self.contests if contest.key == key), None)
 
+    def added_to(self, path: Path) -> Record:
+        """Return the record stored there with this one's contests put into it; this one where none is stored.
+
+        Raises:
+            ValueError: the file is something else, or of another machine.
+        """
+        if not path.exists():
+            return self
+        stored = Record.load(path)
+        require_same_machine(path, stored.machine, self.machine)
+        held = {contest.key for contest in self.contests}
+        measured = {(peak.case, peak.head) for peak in self.peaks}
+        return replace(
+            self,
+            contests=[c for c in stored.contests if c.key not in held] + self.contests,
+            peaks=[p for p in stored.peaks if (p.case, p.head) not in measured] + self.peaks,
+        )
+
     def save(self, path: Path) -> None:
         """Write it as JSON."""
         write_json(path, asdict(self))
@@ -132,6 +150,22 @@ class Record:
             return Record(content["machine"], contests, peaks)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path}: expected a record of `spp-ops benchmark op`, got other JSON") from error
+
+
+def require_same_machine(path: Path, stored: dict[str, Any], here: dict[str, Any]) -> None:
+    """Raise a ValueError unless what is known of two runs' machines and versions is the same.
+
+    Args:
+        path: of the stored record.
+        stored: what it says.
+        here: what is so now.
+    """
+    for name in {**stored, **here}:
+        if stored.get(name) != here.get(name):
+            raise ValueError(
+                f"{path}: expected a record of this machine and these versions; "
+                f"{name} is {stored.get(name)!r} there and {here.get(name)!r} here"
+            )
 
 
 def require_texts(*values: object) -> None:

@@ -19,8 +19,16 @@ from torch import Tensor
 
 from spp_ops.benchmarks import harness
 from spp_ops.benchmarks.cases import CASES, STRIDE, Case
-from spp_ops.benchmarks.peers import PEERS, Pass, Run
-from spp_ops.benchmarks.results import FORMAT, Ratio, describe_run, read_record, require_positive, require_texts
+from spp_ops.benchmarks.peers import PEERS, READINGS, Pass, Run
+from spp_ops.benchmarks.results import (
+    FORMAT,
+    Ratio,
+    describe_run,
+    read_record,
+    require_positive,
+    require_same_machine,
+    require_texts,
+)
 from spp_ops.files import write_json
 
 MAIN = CASES["MAIN"]
@@ -35,12 +43,14 @@ class Sweep:
         axis: what x counts.
         points: x and the case there.
         threads: whether x is the number of threads.
+        beside: names of contestants that always take part.
     """
 
     name: str
     axis: str
     points: list[tuple[int, Case]]
     threads: bool = False
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,19 @@ class ScalingRecord:
         """Return a contestant's curve, None if it was not measured."""
         return next((curve for curve in self.curves if (curve.sweep, curve.name) == (sweep, name)), None)
 
+    def added_to(self, path: Path) -> ScalingRecord:
+        """Return the record stored there with this one's sweeps put into it; this one where none is stored.
+
+        Raises:
+            ValueError: the file is something else, or of another machine.
+        """
+        if not path.exists():
+            return self
+        stored = ScalingRecord.load(path)
+        require_same_machine(path, stored.machine, self.machine)
+        measured = {curve.sweep for curve in self.curves}
+        return replace(self, curves=[c for c in stored.curves if c.sweep not in measured] + self.curves)
+
     def save(self, path: Path) -> None:
         """Write it as JSON."""
         write_json(path, asdict(self))
@@ -118,7 +141,12 @@ def sweeps() -> dict[str, Sweep]:
         Sweep("windows", "windows", [(n, replace(MAIN, windows=n)) for n in windows]),
         Sweep("channels", "channels", [(n, replace(MAIN, channels=n)) for n in channels]),
         Sweep("map size", "cells of the map", [(h * w, _on_map(h, w)) for h, w in map_sides]),
-        Sweep("window size", "cells a side of the window", [(side, _square_windows(side)) for side in sides]),
+        Sweep(
+            "window size",
+            "cells a side of the window",
+            [(side, _square_windows(side)) for side in sides],
+            beside=tuple(READINGS),
+        ),
         Sweep(
             "bins", "bins of all levels", [(sum(n * n for n in some), replace(MAIN, levels=some)) for some in levels]
         ),
@@ -149,13 +177,14 @@ def run(
     curves: list[Curve] = []
     with harness.threads(torch.get_num_threads()):
         for name in names:
-            curves += _curves(known[name], ["ours", "floor", *peers], rounds, device, progress)
+            curves += _curves(known[name], ["ours", "floor", *known[name].beside, *peers], rounds, device, progress)
     return ScalingRecord(describe_run(device, kept), curves)
 
 
 def turns(names: Sequence[str], peers: Sequence[str], rounds: int) -> int:
     """Return how often `run` calls `progress`, at most."""
-    return sum(len(sweeps()[name].points) for name in names) * (len(peers) + 2) * (rounds + 1)
+    chosen = [sweeps()[name] for name in names]
+    return sum(len(sweep.points) * (len(peers) + len(sweep.beside) + 2) for sweep in chosen) * (rounds + 1)
 
 
 def _curves(

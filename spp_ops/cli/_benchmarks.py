@@ -56,6 +56,10 @@ repeats_option = click.option(
     "--repeats", type=click.IntRange(1), default=ROUNDS, show_default=True, help="Rounds of turns; medians count."
 )
 
+add_option = click.option(
+    "--add/--new", default=False, show_default=True, help="Whether --json adds to the record that is there."
+)
+
 threads_option = click.option(
     "--threads", type=click.IntRange(1, 1024), help="CPU threads of every contestant; default: PyTorch's."
 )

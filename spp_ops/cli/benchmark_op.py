@@ -15,7 +15,7 @@ from spp_ops.benchmarks.compare import Change, compare
 from spp_ops.benchmarks.peers import OTHERS, Pass
 from spp_ops.benchmarks.plots import save_contests
 from spp_ops.benchmarks.results import Record
-from spp_ops.cli._benchmarks import names_option, repeats_option, threads_option
+from spp_ops.cli._benchmarks import add_option, names_option, repeats_option, threads_option
 from spp_ops.cli._options import device_option, examples, output_option, seed_option
 from spp_ops.progress import Steps
 
@@ -44,6 +44,7 @@ from spp_ops.progress import Steps
 @repeats_option
 @threads_option
 @output_option("json", "Write the record there.")
+@add_option
 @output_option("plot", "Draw ratios there; the format follows the ending.")
 @device_option
 @seed_option
@@ -59,6 +60,7 @@ def command(
     repeats: int,
     threads: int | None,
     json_path: Path | None,
+    add: bool,
     plot_path: Path | None,
     device: torch.device,
     seed: int,
@@ -79,7 +81,7 @@ def command(
     report.print_record(console, record)
     console.print(report.verdict_table(verdicts(record)))
     if json_path is not None:
-        record.save(json_path)
+        (record.added_to(json_path) if add else record).save(json_path)
     if plot_path is not None:
         save_contests(plot_path, record)
     wrong = any(contest.disagreements for contest in record.contests)

@@ -12,7 +12,7 @@ from spp_ops.benchmarks import harness, report, scaling
 from spp_ops.benchmarks.bars import verdicts
 from spp_ops.benchmarks.peers import OTHERS
 from spp_ops.benchmarks.plots import save_scaling
-from spp_ops.cli._benchmarks import names_option, repeats_option, threads_option
+from spp_ops.cli._benchmarks import add_option, names_option, repeats_option, threads_option
 from spp_ops.cli._options import device_option, examples, output_option
 from spp_ops.progress import Steps
 
@@ -30,6 +30,7 @@ from spp_ops.progress import Steps
 @repeats_option
 @threads_option
 @output_option("json", "Write the record there.")
+@add_option
 @output_option("plot", "Draw the curves there; the format follows the ending.")
 @device_option
 def command(
@@ -39,6 +40,7 @@ def command(
     repeats: int,
     threads: int | None,
     json_path: Path | None,
+    add: bool,
     plot_path: Path | None,
     device: torch.device,
 ) -> None:
@@ -54,6 +56,6 @@ def command(
     console.print(report.verdict_table(verdicts(None, record)))
     report.print_machine(console, record)
     if json_path is not None:
-        record.save(json_path)
+        (record.added_to(json_path) if add else record).save(json_path)
     if plot_path is not None:
         save_scaling(plot_path, record)

@@ -49,6 +49,11 @@ std::atomic<const LevelKernels*>& active() {
   return level;
 }
 
+// In the order of Reading.
+const char* const kReadingNames[] = {"auto", "cells", "tables"};
+
+std::atomic<Reading> reading{Reading::kAuto};
+
 // Waking threads takes longer than reading and writing this many elements does.
 constexpr int64_t kElementsWorthThreads = 32768;
 
@@ -75,7 +80,7 @@ int64_t read_elements(const ForwardArgs& args) {
 int64_t forward(const ForwardArgs& args, const Parallel& parallel) {
   const int64_t elements = read_elements(args) + pooled_elements(args, args.boxes.count);
   const Parallel threads = threads_for(elements, parallel);
-  const Plan plan = make_plan(args, threads, Reading::kAuto);
+  const Plan plan = make_plan(args, threads, reading.load());
   if (plan.bad_row != kNoBadRow) return plan.bad_row;
   if (args.sources != nullptr) std::memcpy(args.sources, plan.sources.data(), plan.sources.size() * sizeof(int32_t));
   active().load()->forward(args, plan, threads);
@@ -102,6 +107,17 @@ int64_t first_bad_row(const ForwardArgs& args) {
 }
 
 const char* level_name() { return active().load()->name; }
+
+const char* reading_name() { return kReadingNames[static_cast<int>(reading.load())]; }
+
+bool set_reading(const char* name) {
+  for (Reading one : {Reading::kAuto, Reading::kCells, Reading::kTables}) {
+    if (std::strcmp(kReadingNames[static_cast<int>(one)], name) != 0) continue;
+    reading = one;
+    return true;
+  }
+  return false;
+}
 
 bool set_level(const char* name) {
   const LevelKernels* level = find_level(name);

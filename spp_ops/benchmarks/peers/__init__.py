@@ -13,13 +13,15 @@ from spp_ops.benchmarks.peers.ours import (
     OursAtLevel,
     OursChannelsLast,
     OursFresh,
+    OursReading,
+    OursRecomputed,
     OursWithIndices,
 )
 from spp_ops.benchmarks.peers.paddle import Paddle
 from spp_ops.benchmarks.peers.tables import RangeMaximumTables
 from spp_ops.benchmarks.peers.torchvision import OneCall, RoIAlign, RoIPool
 
-__all__ = ["OTHERS", "OURS", "PEERS", "Agreement", "Pass", "Peer", "Run"]
+__all__ = ["OTHERS", "OURS", "PEERS", "READINGS", "Agreement", "Pass", "Peer", "Run"]
 
 CPU_LEVELS = ("avx512", "avx2", "baseline")
 
@@ -29,6 +31,7 @@ OURS: dict[str, Peer] = {
         Ours(),
         OursFresh(),
         OursWithIndices(),
+        OursRecomputed(),
         OursChannelsLast(),
         *(OursAtLevel(level) for level in CPU_LEVELS),
         MainAndLargerMaps(),
@@ -37,6 +40,9 @@ OURS: dict[str, Peer] = {
     )
 }
 """Ours and the floors: part of every contest, since ratios are taken to them."""
+
+READINGS: dict[str, Peer] = {peer.name: peer for peer in (OursReading("cells"), OursReading("tables"))}
+"""What the cost model chooses from: beside ours where windows' size varies."""
 
 OTHERS: dict[str, Peer] = {
     peer.name: peer
@@ -53,4 +59,4 @@ OTHERS: dict[str, Peer] = {
     )
 }
 
-PEERS = OURS | OTHERS
+PEERS = OURS | READINGS | OTHERS

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 from typing_extensions import override
 
 from spp_ops import roi_spatial_pyramid_pool, spatial_pyramid_pool
-from spp_ops._extension import force_cpu_level
+from spp_ops._extension import force_cpu_level, force_cpu_reading
 from spp_ops.benchmarks.cases import CASES, STRIDE, TARGET_AREA, Workload
 from spp_ops.benchmarks.peers.base import Agreement, Pass, Peer, Run, TorchPeer
 
@@ -44,6 +45,27 @@ class OursWithIndices(Ours):
     def run(self, work: Workload, timed: Pass) -> Run:
         leaves = [m.detach().requires_grad_() for m in work.maps]
         return Run(lambda _: self.pool(work, leaves, None), tensors=lambda pooled: [pooled.detach()])
+
+
+class OursRecomputed(Ours):
+    """spp_ops without indices kept: backward pools again to find the cells (torch.utils.checkpoint)."""
+
+    name = "ours-recomputed"
+    passes = frozenset({Pass.TRAINING})
+
+    @override
+    def declines(self, work: Workload) -> str | None:
+        return super().declines(work) if work.device.type == "cpu" else "measured on the CPU"
+
+    @override
+    def pool(self, work: Workload, maps: list[Tensor], out: Tensor | None) -> Tensor:
+        pooled: Tensor = checkpoint(
+            lambda *given: super(OursRecomputed, self).pool(work, list(given), None),
+            *maps,
+            use_reentrant=False,
+            preserve_rng_state=False,
+        )
+        return pooled
 
 
 class OursChannelsLast(Ours):
@@ -90,6 +112,31 @@ class OursAtLevel(Ours):
                 return pooled
 
         return Run(call)
+
+
+class OursReading(Ours):
+    """spp_ops with bins read in one way, whatever the cost model says."""
+
+    passes = frozenset({Pass.FORWARD})
+
+    def __init__(self, reading: str) -> None:
+        self.reading = reading
+        self.name = f"ours-{reading}"
+
+    @property
+    @override
+    def about(self) -> str:
+        ways = {"cells": "cell by cell", "tables": "from range-maximum tables"}
+        return f"spp_ops with all bins read {ways[self.reading]}, whatever the cost model says"
+
+    @override
+    def declines(self, work: Workload) -> str | None:
+        return super().declines(work) if work.device.type == "cpu" else "a choice of the CPU kernels"
+
+    @override
+    def pool(self, work: Workload, maps: list[Tensor], out: Tensor | None) -> Tensor:
+        with force_cpu_reading(self.reading):
+            return super().pool(work, maps, out)
 
 
 class MainAndLargerMaps(Peer):
