@@ -18,13 +18,20 @@ from spp_ops.benchmarks.results import Contest, Peaks, Record
 from spp_ops.benchmarks.scaling import ScalingRecord
 from spp_ops.files import atomic_write
 
-# The records the page is made of: file, and the arguments of `spp-ops benchmark` that make it.
-SOURCES = {
-    "op.json": "op --cases MAIN,SMALL,WHOLE --peers torchvision,openvino,adaptive-channels-last --repeats 5",
-    "fresh.json": "op --cases MAIN,BATCH --peers torchvision --passes forward --return-memory --no-peaks",
-    "dtypes.json": "op --cases MAIN --peers torchvision --dtypes all --no-peaks",
-    "scaling.json": "scaling",
-}
+# The records the page is made of: file, and the arguments of `spp-ops benchmark` that make it. A record grows run by
+# run, so that no run takes long; peers that need minutes for a pass over a workload are left out there.
+SOURCES = (
+    ("op.json", "op --cases MAIN --peers torchvision,openvino,onnxruntime,tables --repeats 5"),
+    ("op.json", "op --cases SMALL --peers torchvision,openvino --repeats 5 --no-peaks"),
+    ("op.json", "op --cases WHOLE --peers torchvision,openvino,adaptive,adaptive-channels-last --repeats 9 --no-peaks"),
+    ("op.json", "op --cases ONE --peers torchvision,torchvision-one-call --repeats 9 --no-peaks"),
+    ("op.json", "op --cases FIVE --peers torchvision --passes forward --repeats 5 --no-peaks"),
+    ("op.json", "op --cases BATCH --peers torchvision,openvino --passes forward --repeats 5 --no-peaks"),
+    ("op.json", "op --cases LARGE --peers torchvision,openvino,tables --passes forward --repeats 5 --no-peaks"),
+    ("scaling.json", "scaling --repeats 5"),
+    ("fresh.json", "op --cases MAIN --peers torchvision --passes forward --return-memory --no-peaks --repeats 5"),
+    ("dtypes.json", "op --cases MAIN --peers torchvision --passes forward --dtypes all --no-peaks --repeats 5"),
+)
 
 INTRODUCTION = """\
 # Benchmarks
@@ -61,12 +68,21 @@ fully connected layer (`linear`) keeps them until its own backward, where they a
 whoever pooled.
 """
 
+SCALING = """
+## Scaling
+
+Slopes on log-log axes: 1 is linear, 0 is flat. Where the smallest output of a sweep stays in a cache and the largest
+does not, time grows faster than the work, and so does the floor's, which does nothing but write: its slope stands
+beside ours. `ours-cells` and `ours-tables` are forced to read bins cell by cell, or from range-maximum tables; `ours`
+chooses.
+"""
+
 COMPARING = """\
 ## Has my change made it slower?
 
 ```
-spp-ops benchmark op --peers torchvision --baseline benchmarks/results/baseline.json
-spp-ops benchmark compare benchmarks/results/baseline.json op.json
+spp-ops benchmark op --peers torchvision --baseline benchmarks/results/op.json
+spp-ops benchmark compare benchmarks/results/op.json new.json
 ```
 
 Times are not compared, but ratios to the write floor and to torchvision in the same run, so a baseline serves other
@@ -136,7 +152,7 @@ def _peaks(peaks: Iterable[Peaks]) -> Iterator[str]:
 
 
 def _scaling(record: ScalingRecord, pictures: Path) -> Iterator[str]:
-    yield "\n## Scaling\n\nSlopes on log-log axes: 1 is linear, 0 is flat.\n"
+    yield SCALING
     lines = []
     for curve in record.curves:
         slope = curve.slope()
@@ -156,8 +172,8 @@ def _table(headings: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> Itera
 
 def _commands(results: Path) -> str:
     made = [
-        f"spp-ops benchmark {arguments} --json {name}"
-        for name, arguments in SOURCES.items()
+        f"spp-ops benchmark {arguments} --json {name}{' --add' if name == 'op.json' else ''}"
+        for name, arguments in SOURCES
         if (results / name).exists()
     ]
     return "\n".join([*made, "spp-ops benchmark document"])

@@ -13,7 +13,7 @@ from spp_ops.benchmarks.results import Record
 from spp_ops.cli._options import examples
 
 
-@click.command("compare", epilog=examples("benchmark compare benchmarks/results/baseline.json op.json"))
+@click.command("compare", epilog=examples("benchmark compare benchmarks/results/op.json new.json"))
 @click.argument("baseline", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
 def command(baseline: Path, new: Path) -> int:

@@ -26,7 +26,7 @@ from spp_ops.progress import Steps
         "benchmark op",
         "benchmark op --cases MAIN,LARGE --peers torchvision,openvino --passes forward",
         "benchmark op --cases MAIN --dtypes all --json op.json --plot op.svg",
-        "benchmark op --peers torchvision --baseline benchmarks/results/baseline.json",
+        "benchmark op --peers torchvision --baseline benchmarks/results/op.json",
     ),
 )
 @names_option("--cases", CASES, "Workloads")
