@@ -41,13 +41,20 @@ def table(comparison: Comparison, title: str) -> Table:
 
 def caption(comparison: Comparison) -> str:
     """Say what the table's figures mean."""
-    distinct = " and ".join(f"{100 * comparison.distinct[name]:.0f}%" for name in (ONE, FIVE))
-    less = " and ".join(f"{comparison.less_work(name):.1f}" for name in (ONE, FIVE))
+    distinct, less = (
+        " and ".join(numbers)
+        for numbers in zip(
+            *((f"{comparison.distinct[name]:.0%}", f"{comparison.less_work(name):.1f}") for name in (ONE, FIVE)),
+            strict=True,
+        )
+    )
+    bound = comparison.rcnn.total / comparison.rcnn.fc
     notes = [
         "prepare: resizing the photo, or warping the windows; not in the paper's times.",
-        f"fc: a row of {comparison.feature_length:,} numbers for each of {comparison.windows:,} windows; where equal",
-        f"windows are pooled and classified once, for {distinct} of them: the same results.",
-        f"R-CNN's convolutions are {less} times as many products; in batches of {comparison.rcnn_batch}.",
+        f"fc: {comparison.windows:,} rows of {comparison.feature_length:,} numbers; alone it bounds the total "
+        f"speed-up at {bound:.0f}x.",
+        f"equal once: equal windows pooled and classified once; {distinct} are kept.",
+        f"R-CNN does {less} times the products in conv, in batches of {comparison.rcnn_batch}.",
     ]
     if comparison.bfloat16_difference is not None:
         notes.append(f"bfloat16 changes the features by {100 * comparison.bfloat16_difference:.2g}% (rms).")
