@@ -16,7 +16,7 @@ from typing import IO
 
 TESTS = Path(__file__).resolve().parent.parent
 CASES_A_WORKER = 2000  # then a new process, so that a leak shows in none
-HANG = 300.0  # seconds without a new case
+HANG = 600.0  # seconds without a new case
 LONGEST_OUTPUT = 10_000  # characters
 SANITIZER_REPORTS = ("runtime error:", "ERROR: AddressSanitizer", "AddressSanitizer: CHECK failed")
 
@@ -72,7 +72,7 @@ def _run_worker(seed: int, count: int, end: float, environment: dict[str, str]) 
         errors.seek(0)
         output = errors.read()
     if not reason and any(mark in output for mark in SANITIZER_REPORTS):
-        reason = "a sanitizer's report"
+        first_left, reason = max(seed, first_left - 1), "a sanitizer's report"  # of this case at the latest
     return Failure(first_left, reason, _excerpt(output)) if reason else first_left - seed
 
 
@@ -88,12 +88,18 @@ def _watch(worker: subprocess.Popen[str], seed: int, end: float) -> tuple[int, s
     assert worker.stdout is not None
     lines: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_forward, args=(worker.stdout, lines), daemon=True).start()
-    last = seed
+    last, silent = seed, 0.0
     while (left := end - time.monotonic()) > 0:
+        # In steps, so that a spell in which the whole machine sleeps counts as one of them.
+        step = min(HANG / 20, left)
         try:
-            line = lines.get(timeout=min(HANG, left))
+            line = lines.get(timeout=step)
+            silent = 0.0
         except queue.Empty:
-            return last, f"no end after {HANG:g} s" if left > HANG else ""
+            silent += step
+            if silent >= HANG:
+                return last, f"no end after {HANG:g} s"
+            continue
         if line == "done":
             return last + 1, ""
         if not line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,16 @@ def test_the_same_cases_every_time() -> None:
     assert outcome == 60, outcome.report() if isinstance(outcome, Failure) else outcome
 
 
+def test_a_case_without_an_end_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fuzz").mkdir()
+    (tmp_path / "fuzz" / "worker.py").write_text("import time; print(7, flush=True); time.sleep(1000)")
+    monkeypatch.setattr("fuzz.supervisor.TESTS", tmp_path)
+    monkeypatch.setattr("fuzz.supervisor.HANG", 1.0)
+    outcome = run(7, 60, {**os.environ, "PYTHONPATH": ""}, most_cases=10)
+    assert isinstance(outcome, Failure)
+    assert (outcome.seed, outcome.reason) == (7, "no end after 1 s")
+
+
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
@@ -32,7 +43,7 @@ def test_the_same_cases_every_time() -> None:
         ("import sys; print(7); print('done'); print('a.h:3: runtime error: shift', file=sys.stderr)", "a sanitizer"),
     ],
 )
-def test_failures_are_found(code: str, reason: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_failures_are_found(code: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "fuzz").mkdir()
     (tmp_path / "fuzz" / "worker.py").write_text(code)
     monkeypatch.setattr("fuzz.supervisor.TESTS", tmp_path)
