@@ -82,12 +82,12 @@ class SPPDetector(Detector):
         pixels, windows = picture
         if len(windows) == 0:
             return Detections.none(self.classes)
-        return select(self.candidates(pixels, windows, self.maps(pixels)), self.config)
+        return select(self.candidates(pixels, windows, self.maps(pixels, windows)), self.config)
 
     @torch.inference_mode()
-    def maps(self, pixels: Pixels) -> ScaledMaps:
-        """Run the convolutions, once a scale."""
-        return self.features.maps(self.features.resized(pixels))
+    def maps(self, pixels: Pixels, windows: Tensor | None = None) -> ScaledMaps:
+        """Run the convolutions, once a scale; with `windows`, at the scales that these need."""
+        return self.features.maps(self.features.resized(pixels), windows)
 
     @torch.inference_mode()
     def candidates(self, pixels: Pixels, windows: Tensor, maps: ScaledMaps) -> Candidates:

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 import spp_ops
 from spp_ops._checks import Levels, level_pairs
+from spp_ops._geometry import place_boxes
 from spp_ops.datasets.image import PAPER_NORMALIZATION, Normalization, Pixels, to_tensor
 from spp_ops.detection.features import Scores, apart_from, joined, take_rows
 from spp_ops.detection.strips import Strips
 from spp_ops.detection.windows import UniqueWindows, unique_windows
-from spp_ops.models.shapes import smallest_input
+from spp_ops.models.shapes import map_shape, smallest_input
 
 ONE_SCALE = (688,)
 FIVE_SCALES = (480, 576, 688, 864, 1200)
@@ -78,11 +79,11 @@ class RegionFeatures:
         Returns:
             [R, C*M] on the backbone's device.
         """
-        return self.pool(self.maps(self.resized(image)), windows)
+        return self.pool(self.maps(self.resized(image), windows), windows)
 
     def scores(self, image: Pixels, windows: Tensor, head: Callable[[Tensor], Scores]) -> Scores:
         """What `head` makes of the windows' rows; see `score`."""
-        return self.score(self.maps(self.resized(image)), windows, head)
+        return self.score(self.maps(self.resized(image), windows), windows, head)
 
     def resized(self, image: Pixels) -> list[tuple[Tensor, tuple[float, float]]]:
         """For each scale the normalised image [1, 3, h, w] and its size relative to the original's, (x, y)."""
@@ -90,16 +91,33 @@ class RegionFeatures:
         pixels = self.normalization(to_tensor(image, device))
         return [self._resize(pixels, scale) for scale in self.scales]
 
-    def maps(self, resized: list[tuple[Tensor, tuple[float, float]]]) -> ScaledMaps:
-        """Compute the convolution stack's maps of what `resized` gave."""
+    def maps(self, resized: list[tuple[Tensor, tuple[float, float]]], windows: Tensor | None = None) -> ScaledMaps:
+        """Compute the convolution stack's maps of what `resized` gave.
+
+        Args:
+            resized: as above.
+            windows: [R, 4] in image pixels; a map that none of them is pooled from is not computed: it is zeros, which
+                take no memory. None: all maps are wanted.
+        """
+        rules = [
+            spp_ops.Projection.receptive_field(self.receptive_field, image_scale, self.inset)
+            for _, image_scale in resized
+        ]
         stack = Strips(self.backbone)
+        wanted = set(range(len(rules))) if windows is None else self._used(windows, rules)
         return ScaledMaps(
-            [stack(pixels) for pixels, _ in resized],
-            [
-                spp_ops.Projection.receptive_field(self.receptive_field, image_scale, self.inset)
-                for _, image_scale in resized
-            ],
+            [stack(pixels) if m in wanted else self._blank(pixels) for m, (pixels, _) in enumerate(resized)], rules
         )
+
+    def _used(self, windows: Tensor, rules: list[spp_ops.Projection]) -> set[int]:
+        """Which maps windows are pooled from; the first one at least."""
+        rois = F.pad(_checked(windows), (1, 0))
+        placed = place_boxes(rois, [(1, 1)] * len(rules), rules, 1, None, self.target_area)
+        return {0, *(int(m) for m in placed.map.unique() if m >= 0)}
+
+    def _blank(self, pixels: Tensor) -> Tensor:
+        """Zeros of the shape of a map."""
+        return pixels.new_zeros(()).expand(1, *map_shape(self.backbone, pixels.shape[2], pixels.shape[3]))
 
     def pool(self, scaled: ScaledMaps, windows: Tensor, out: Tensor | None = None) -> Tensor:
         """[R, 4] windows in image pixels -> [R, C*M] features, each from the map its area suits best."""

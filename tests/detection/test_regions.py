@@ -118,6 +118,23 @@ def test_both_kinds_of_features_serve_a_detector(backbone: nn.Sequential) -> Non
             torch.testing.assert_close(scores, net.head(rows))
 
 
+def test_maps_that_no_window_needs_are_not_computed(backbone: nn.Sequential) -> None:
+    regions = RegionFeatures(backbone, (2, 1), (60, 120, 240), target_area=50.0**2)
+    seen: list[int] = []
+    handle = backbone[0].register_forward_pre_hook(
+        lambda _, inputs: None if inputs[0].is_meta else seen.append(inputs[0].shape[2])
+    )
+    small = torch.tensor([[3.0, 4, 20, 21], [40, 30, 59, 49]])
+    with torch.inference_mode():
+        rows = regions(photo(), small)
+        scores = regions.scores(photo(), small, lambda rows: rows)
+        handle.remove()
+        assert seen == [60, 240] * 2
+        every = regions.pool(regions.maps(regions.resized(photo())), small)
+    assert torch.equal(rows, every)
+    assert torch.equal(scores, every)
+
+
 def test_no_windows(backbone: nn.Sequential) -> None:
     regions = RegionFeatures(backbone, (2, 1), (60,))
     assert regions(photo(), torch.zeros(0, 4)).shape == (0, 6 * 5)
