@@ -50,7 +50,7 @@ def test_passes_sound_kernels(name: str, seed: int | None) -> None:
 def test_finds_accesses_out_of_bounds() -> None:
     with pytest.raises(RuntimeError, match=r"thread 63: out of bounds: \[64, 65\) of a shared span of 64"):
         HOST.run_faulty_kernel("one_past_the_span")
-    with pytest.raises(RuntimeError, match="thread 0: access outside of the block's 256 bytes of shared memory"):
+    with pytest.raises(RuntimeError, match=r"thread \d+: access outside of the block's 256 bytes of shared memory"):
         HOST.run_faulty_kernel("more_than_the_launch_gave")
 
 
