@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.abi.comparison import compare
 from tests.abi.environments import BUILD, ROOT, TESTS, build_with, oldest_python, variables
 
 # The operators' own tests. What is not here tests other packages around them, or compilers.
@@ -53,22 +54,6 @@ def digests(python: Path, seed: int, cases: int, environment: dict[str, str]) ->
     report: dict[str, Any] = json.loads(done.stdout)
     print(f"abi: torch {report['torch']} runs {report['binary']}", flush=True)
     return report
-
-
-def compare(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """A line a difference; none if all is well."""
-    lines = []
-    if old["binary"] != new["binary"]:
-        lines.append(f"different binaries: {old['binary']} and {new['binary']}")
-    if old["torch"] == new["torch"]:
-        lines.append(f"both ran torch {old['torch']}: nothing was compared")
-    names = old["digests"].keys() | new["digests"].keys()
-    lines += [
-        f"{name} differs between torch {old['torch']} and {new['torch']}"
-        for name in sorted(names)
-        if old["digests"].get(name) != new["digests"].get(name)
-    ]
-    return lines
 
 
 def run_tests(python: Path, environment: dict[str, str]) -> bool:
