@@ -126,7 +126,8 @@ def test_the_gradient_of_the_lowest_convolution_is_the_reference_operators(
         largest = float(move.abs().max())
         assert largest > 0, key
         tolerance = 1e-4 if precision == "32-true" else 1e-2  # sums of gradients are rounded in other orders
-        torch.testing.assert_close(move, moves["reference"][key], rtol=0, atol=tolerance * largest)
+        last_digit = 2.0**-23 * float(start[key].abs().max())  # a weight that has moved is rounded too
+        torch.testing.assert_close(move, moves["reference"][key], rtol=0, atol=tolerance * largest + last_digit)
 
 
 def test_frozen_layers_and_a_frozen_backbone_keep_their_weights(scenes: Path, tmp_path: Path) -> None:
