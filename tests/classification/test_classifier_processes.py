@@ -38,5 +38,5 @@ def test_two_processes_train_as_one(shapes: Path, tmp_path: Path) -> None:
         assert mine["train_loss"] == pytest.approx(other["train_loss"], rel=1e-5)
         assert mine["val_error"] == other["val_error"]
     for name, tensor in one.model.items():
-        torch.testing.assert_close(two.model[name], tensor, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(two.model[name], tensor, rtol=1e-4, atol=2e-5)  # sums in other orders
     assert one.history[0]["train_loss"] != one.history[1]["train_loss"]
