@@ -26,7 +26,7 @@ from spp_ops.files import write_json
 from spp_ops.records import as_data
 
 FIVE_SCALES = (240, 320, 480, 576, 688)  # the photos are smaller than the paper's
-TRAINING = replace(SMALL, mirror=False)
+TRAINING = SMALL
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ def run(experiment: Experiment, setting: Setting, config: StagedConfig, runs: Pa
     detector = DetectorConfig(
         experiment.train.classes, levels=setting.levels, scales=setting.scales, hidden=setting.hidden
     )
+    if setting.hidden:
+        config = replace(config, svms=replace(config.svms, layer=None))
     job = StagedJob(folder, str(find_data(*WEIGHTS)), resume=True, maps=runs / "maps")
     begun = time.perf_counter()
     trained = train_staged(experiment.train, detector, config, job=job, device=torch.device("cpu"), console=Console())

@@ -129,7 +129,7 @@ class BoxRegression:
 
 @dataclass(frozen=True)
 class StagedConfig:
-    """How a detector is trained in stages; the defaults suit some hundred pictures and convolutions without fc layers.
+    """How a detector is trained in stages.
 
     Attributes:
         mirror: whether mirror images are learnt from as well.
@@ -140,7 +140,7 @@ class StagedConfig:
         seed: of new layers' weights, the order of the pictures, the windows drawn, dropout and the solver.
     """
 
-    mirror: bool = True
+    mirror: bool = False
     maps: MapKind = "float16"
     tuning: FineTuning = field(default_factory=FineTuning)
     svms: SVMs = field(default_factory=SVMs)
@@ -165,7 +165,8 @@ AUTHORS = StagedConfig(
     svms=SVMs(repeats="same cells"),
     boxes=BoxRegression(ridge=4000.0),
 )
-SMALL = StagedConfig()
+# For some hundred pictures and convolutions that come without fully connected layers: SVMs on the pooled rows.
+SMALL = StagedConfig(svms=SVMs(layer="rows"))
 PRESETS: dict[str, StagedConfig] = {"paper": PAPER, "authors": AUTHORS, "small": SMALL}
 
 
