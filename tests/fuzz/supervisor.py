@@ -101,12 +101,21 @@ def _watch(worker: subprocess.Popen[str], seed: int, end: float) -> tuple[int, s
                 return last, f"no end after {HANG:g} s"
             continue
         if line == "done":
-            return last + 1, ""
+            return last + 1, _ended(worker)
         if not line:
             code = worker.wait()
             return last, f"killed by {signal.Signals(-code).name}" if code < 0 else f"failed with exit code {code}"
         last = int(line)
     return last, ""
+
+
+def _ended(worker: subprocess.Popen[str]) -> str:
+    """Wait for the process itself, as a sanitizer may have something to say at its very end; what is wrong, if it hangs."""
+    try:
+        worker.wait(timeout=HANG)
+    except subprocess.TimeoutExpired:
+        return f"no end after {HANG:g} s"
+    return ""
 
 
 def _forward(stream: IO[str], lines: queue.Queue[str]) -> None:
