@@ -110,7 +110,7 @@ def _watch(worker: subprocess.Popen[str], seed: int, end: float) -> tuple[int, s
 
 
 def _ended(worker: subprocess.Popen[str]) -> str:
-    """Wait for the process itself, as a sanitizer may have something to say at its very end; what is wrong, if it hangs."""
+    """Wait for the process itself, as a sanitizer may speak at its very end; what is wrong, if anything."""
     try:
         worker.wait(timeout=HANG)
     except subprocess.TimeoutExpired:
