@@ -15,6 +15,7 @@ from spp_ops.files import atomic_write
 
 OURS, FLOOR, OTHER = "#e07b39", "#b8b8c0", "#3b6ea8"
 SHOWN_OF_OURS = ("ours",)  # its variants have tables
+LINES = ("-", "--", ":", "-.")  # contestants of one colour
 
 
 def save_contests(path: Path, record: Record) -> None:
@@ -49,6 +50,7 @@ def _bars(axes: Axes, contest: Contest) -> None:
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(min(lengths) / 2, max(lengths) * 4)
     axes.axvline(1, color=OURS, linewidth=0.8, zorder=0)
     axes.set_title(f"{contest.case} {contest.timed}, {contest.dtype}", loc="left", fontsize=10, weight="bold")
@@ -57,10 +59,14 @@ def _bars(axes: Axes, contest: Contest) -> None:
 
 
 def _curves(axes: Axes, curves: list[Curve]) -> None:
+    used: list[str] = []
     for curve in curves:
         relative = [seconds / curves[0].medians[0] for seconds in curve.medians]
         label = f"{curve.name}, slope {curve.slope().median:.2f}"
-        axes.plot(curve.x, relative, "o-", markersize=3.5, label=label, color=_color(curve.name))
+        color = _color(curve.name)
+        line = LINES[used.count(color) % len(LINES)]
+        used.append(color)
+        axes.plot(curve.x, relative, line, marker="o", markersize=3.5, label=label, color=color)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel(curves[0].axis, fontsize=8)
