@@ -16,6 +16,17 @@ std::vector<std::unique_ptr<Fiber>>& fibers() {
   return kept;
 }
 
+// So is the watch: its words begin anew with every block by the epochs alone.
+SharedWatch& shared_watch() {
+  static SharedWatch kept;
+  return kept;
+}
+
+int64_t next_epoch() {
+  static int64_t last = 0;
+  return ++last;
+}
+
 }  // namespace
 
 Block* Block::running = nullptr;
@@ -31,11 +42,12 @@ Block::Block(int threads, size_t shared_bytes, std::string what, std::mt19937_64
       random_(random),
       shared_bytes_(shared_bytes),
       shared_(new unsigned char[shared_bytes + 1]),
-      shared_watch_(shared_bytes),
       states_(threads),
       exchanged_((threads + kWarp - 1) / kWarp),
+      block_epoch_(next_epoch()),
       warp_epochs_((threads + kWarp - 1) / kWarp) {
   std::memset(shared_.get(), kGarbage, shared_bytes);
+  shared_watch().cover(shared_bytes);
 }
 
 void Block::run(const std::function<void(int)>& body) {
@@ -90,7 +102,7 @@ void Block::sync_threads() {
   const bool all = std::all_of(states_.begin(), states_.end(),
                                [](const Thread& thread) { return thread.state == State::kAtBlockBarrier; });
   if (all) {
-    ++block_epoch_;
+    block_epoch_ = next_epoch();
     release(0, threads_, State::kAtBlockBarrier);
   }
   wait();
@@ -129,7 +141,7 @@ void Block::watch(const void* address, size_t size, Access access) {
   }
   if (!settings().watch_races) return;
   const Visit visit = {current_, access, block_epoch_, warp_epochs_[current_ / kWarp]};
-  const std::string error = shared_watch_.note(byte - shared_.get(), size, visit);
+  const std::string error = shared_watch().note(byte - shared_.get(), size, visit);
   if (!error.empty()) fail(error);
 }
 

@@ -72,10 +72,9 @@ class Block {
   std::mt19937_64& random_;
   size_t shared_bytes_;
   std::unique_ptr<unsigned char[]> shared_;
-  SharedWatch shared_watch_;
   std::vector<Thread> states_;
   std::vector<std::array<uint64_t, kWarp>> exchanged_;  // by warp
-  int64_t block_epoch_ = 0;
+  int64_t block_epoch_;
   std::vector<int64_t> warp_epochs_;
   int current_ = 0;
   std::string error_;

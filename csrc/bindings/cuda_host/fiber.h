@@ -32,7 +32,8 @@ class Fiber {
   ucontext_t outside_{};
   ucontext_t inside_{};
   std::function<void()> body_;
-  char* memory_;  // a guard page, then the stack
+  char* memory_;           // a guard page, then the stack
+  bool finished_ = false;  // the body has returned
   void* inside_fake_stack_ = nullptr;
   void* outside_fake_stack_ = nullptr;
   const void* outside_stack_ = nullptr;

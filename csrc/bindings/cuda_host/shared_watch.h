@@ -2,6 +2,7 @@
 // atomic, must have a barrier between them that both threads took part in.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -11,7 +12,8 @@ namespace spp::cuda_host {
 
 enum class Access : uint8_t { kRead, kWrite, kAtomic };
 
-// Who accessed a word, and how many barriers of its block and of its warp that thread had passed.
+// Who accessed a word, and between which barriers of its block and of its warp. No two blocks share a block epoch, so
+// that the visits of a block that is over order themselves before all later ones.
 struct Visit {
   int32_t thread = -1;
   Access access = Access::kRead;
@@ -21,7 +23,8 @@ struct Visit {
 
 class SharedWatch {
  public:
-  explicit SharedWatch(size_t bytes) : words_((bytes + kWordBytes - 1) / kWordBytes) {}
+  // Makes room for the words of so many bytes.
+  void cover(size_t bytes) { words_.resize(std::max(words_.size(), (bytes + kWordBytes - 1) / kWordBytes)); }
 
   // Notes the access to bytes [begin, begin + size) and returns what is wrong with it, or nothing.
   std::string note(size_t begin, size_t size, const Visit& visit);
