@@ -142,3 +142,29 @@ def test_nothing_in_common_is_an_error() -> None:
     other = Record({}, [Contest("LARGE", "forward", "float32", {"ours": [1.0], "floor": [1.0]})])
     with pytest.raises(ValueError, match="baseline: has no contest of ours"):
         compare(record(), other)
+
+
+def test_a_run_is_added_to_a_record(tmp_path: Path) -> None:
+    path = tmp_path / "op.json"
+    assert record().added_to(path) == record()
+    small = Contest("SMALL", "forward", "float32", {"ours": [1.0]})
+    Record({"threads": 2}, [record(ours=9.0).contests[0], small], [Peaks("MAIN", "linear", {"ours": 1.0})]).save(path)
+    added = record().added_to(path)
+    assert added.contests == [small, *record().contests]  # MAIN anew
+    assert added.peaks == [Peaks("MAIN", "linear", {"ours": 1.0})]
+
+
+def test_sweeps_are_added_to_a_record(tmp_path: Path) -> None:
+    path = tmp_path / "scaling.json"
+    old, other, new = (
+        Curve(sweep, "x", "ours", [1, 2], [[time], [time]])
+        for sweep, time in (("bins", 1.0), ("windows", 2.0), ("bins", 3.0))
+    )
+    ScalingRecord({}, [old, other]).save(path)
+    assert ScalingRecord({}, [new]).added_to(path).curves == [other, new]
+
+
+def test_records_of_two_machines_are_not_mixed(tmp_path: Path) -> None:
+    record().save(tmp_path / "op.json")
+    with pytest.raises(ValueError, match=r"op\.json: expected .* threads is 2 there and 4 here"):
+        replace(record(), machine={"threads": 4}).added_to(tmp_path / "op.json")
