@@ -10,6 +10,10 @@ from torch import Tensor
 Levels: TypeAlias = Sequence[int | tuple[int, int]]
 
 FLOAT_TYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+INTEGER_TYPES = (
+    *(torch.int64, torch.int32, torch.int16, torch.int8),
+    *(torch.uint64, torch.uint32, torch.uint16, torch.uint8),
+)
 MAX_LEVELS = 16  # csrc/kernels/portable.h
 MAX_MAPS = 16
 MAX_BINS = 2**24
@@ -147,7 +151,8 @@ def chosen_maps(map_index: Tensor | None, rois: Tensor) -> Tensor | None:
         return None
     if not isinstance(map_index, Tensor):
         raise TypeError(f"map_index: expected a Tensor, got {type(map_index).__name__}")
-    if map_index.dtype.is_floating_point or map_index.dtype.is_complex or map_index.dtype == torch.bool:
+    require_strided("map_index", map_index)
+    if map_index.dtype not in INTEGER_TYPES:
         raise TypeError(f"map_index: expected an integer dtype, got {map_index.dtype}")
     if map_index.shape != rois.shape[:1]:
         raise ValueError(f"map_index: expected [R] = [{rois.size(0)}], got shape {list(map_index.shape)}")

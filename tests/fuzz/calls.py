@@ -11,7 +11,7 @@ from torch import Tensor
 from spp_ops.projection import AxisRule, CornerRule, Fit, Projection, RoundOp
 from spp_ops.receptive_field import ReceptiveField
 
-MOST_NUMBERS = 1_000_000  # in a result
+MOST_NUMBERS = 300_000  # in a result
 PYRAMIDS = [(6, 3, 2, 1), (4, 3, 2, 1), (4, 2, 1), (1,), (1, 2, 3, 6), (7,), (12, 6, 4), ((1, 50), (50, 1)), (3,) * 16]
 
 
