@@ -97,7 +97,7 @@ def _read_config(file: Path) -> tuple[str, DetectorConfig]:
         if content["format"] != _FORMAT:
             raise ValueError(f"format {content['format']}, expected {_FORMAT}")
         return content["weights_sha256"], from_data(content["config"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         reason = f"no field {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{file} is not a detector's: {reason}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -88,10 +89,11 @@ class JointConfig:
         expect(0 <= self.object_shift < 0.5, "object_shift", "a number from 0 to below 0.5", self.object_shift)
         expect(len(self.scales) > 0 and min(self.scales) >= 1, "scales", "one or more sides in pixels", self.scales)
         for name in ("object_copies", "colour_shift", "backbone_lr", "frozen_layers", "warmup", "weight_decay"):
-            expect(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
-        for name in ("lr", "clip_norm", "row_rms", "box_beta"):
-            expect(getattr(self, name) > 0, name, "a positive number", getattr(self, name))
-        expect(self.box_weight >= 0, "box_weight", "0 or more", self.box_weight)
+            expect(0 <= getattr(self, name) < math.inf, name, "0 or more", getattr(self, name))
+        for name in ("lr", "row_rms", "box_beta"):
+            expect(0 < getattr(self, name) < math.inf, name, "a positive number", getattr(self, name))
+        expect(self.clip_norm > 0, "clip_norm", "a positive number", self.clip_norm)  # inf clips nothing
+        expect(0 <= self.box_weight < math.inf, "box_weight", "0 or more", self.box_weight)
         for name in ("momentum", "ema"):
             expect(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1", getattr(self, name))
         expect(0 <= self.dropout < 1, "dropout", "a number from 0 to below 1", self.dropout)

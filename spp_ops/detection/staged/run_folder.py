@@ -61,7 +61,7 @@ def claim(
         raise ValueError(f"out: {folder} holds a run already; give --resume to go on with it, or another folder")
     try:
         there = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} is not the record of a run: {error}") from error
     complaint = difference(mine, there)
     if complaint is not None:
