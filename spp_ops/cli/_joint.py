@@ -54,8 +54,9 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "milestones": _option(
         "milestones", Numbers(), "epochs after which it is divided by 10.", "at two thirds and nine tenths"
     ),
+    "optimizer": _option("optimizer", click.Choice(["sgd", "adam"]), "adam: to learn from scratch."),
     "momentum": _option("momentum", float, "of SGD."),
-    "weight_decay": _option("weight_decay", float, "of SGD."),
+    "weight_decay": _option("weight_decay", float, "of the optimiser."),
     "dropout": _option("dropout", float, "probability of a zero after each hidden layer."),
     "clip_norm": _option("clip_norm", float, "a longer gradient is shortened to this norm."),
     "row_rms": _option("row_rms", float, "root mean square that pooled rows are scaled to.", _ROW_RMS_HELP),

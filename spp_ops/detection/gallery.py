@@ -107,7 +107,8 @@ def _photo(axes: Axes, photo: Shown, points: float) -> None:
     sure = np.flatnonzero(photo.found.scores >= LEAST_SCORE)
     found = Detections(photo.found.boxes[sure], photo.found.scores[sure], photo.found.labels[sure], photo.found.classes)
     right, missed = judge(photo.truth, found)
-    taken: list[_Place] = []
+    frames = np.concatenate([found.boxes, photo.truth.boxes[missed]]).tolist()
+    taken: list[_Place] = [(x1, y1, x2, y2) for x1, y1, x2, y2 in frames]
     for box in photo.truth.boxes[missed]:
         _frame(axes, box, MISSED, linestyle=":")
     for box, name, score, good in zip(found.boxes, found.class_names, found.scores, right, strict=True):
@@ -134,13 +135,14 @@ def _frame(axes: Axes, box: npt.NDArray[np.float32], color: str, linestyle: str 
 
 
 def _label(axes: Axes, box: npt.NDArray[np.float32], text: str, color: str, points: float, taken: list[_Place]) -> None:
-    """Write a box's text beside it, where it hides no other text if there is such a place."""
+    """Write a box's text beside it, where it hides nothing that is marked if there is such a place."""
     width, height = axes.get_xlim()[1], axes.get_ylim()[0]
     wide, high = _LETTER * (len(text) + 0.5) / points, _LINE / points
     x1, y1, x2, y2 = map(float, box)
-    gap = 2 / points
+    gap = 1.5 / points
+    x1, x2 = x1 - gap, x2 + gap  # as wide as the frame's lines
     above, below = y1 - high - gap, y2 + gap
-    corners = [(x1, above), (x1, below), (x2 - wide, above), (x2 - wide, below), (x2 + gap, y1), (x1 - wide - gap, y1)]
+    corners = [(x1, above), (x1, below), (x2 - wide, above), (x2 - wide, below), (x2, y1), (x1 - wide, y1)]
     inside = [(x, y) for x, y in corners if 0 <= x <= width - wide and 0 <= y <= height - high]
     places = [(x, y, x + wide, y + high) for x, y in inside]
     kept = min(max(x1, 0), width - wide), min(max(y1, 0), height - high)

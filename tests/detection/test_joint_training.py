@@ -52,7 +52,7 @@ def assert_same(one: JointCheckpoint, two: JointCheckpoint) -> None:
             assert torch.equal(tensor, other[name]), name
     states = one.progress["optimizer"]["state"], two.progress["optimizer"]["state"]
     for key, state in states[0].items():
-        assert torch.equal(state["momentum_buffer"], states[1][key]["momentum_buffer"])
+        assert all(torch.equal(value, states[1][key][name]) for name, value in state.items())
 
 
 class StoppedError(Exception):
@@ -202,6 +202,16 @@ def test_a_loss_that_leaves_the_numbers_is_an_error_of_the_learning_rate(scenes:
         run(scenes, JointJob(tmp_path), replace(TRAINING, lr=1e30, clip_norm=math.inf))
 
 
+def test_adam_goes_on_as_it_would_have_gone(scenes: Path, tmp_path: Path) -> None:
+    config = replace(TRAINING, optimizer="adam", lr=1e-3)
+    run(scenes, JointJob(tmp_path / "whole"), config)
+    for stop in (1, None):
+        run(scenes, JointJob(tmp_path / "parts", resume=True, stop_after=stop), config)
+    whole = JointCheckpoint.load(tmp_path / "whole")
+    assert_same(JointCheckpoint.load(tmp_path / "parts"), whole)
+    assert {name for state in whole.progress["optimizer"]["state"].values() for name in state} >= {"exp_avg_sq"}
+
+
 def test_a_folder_with_a_run_needs_resume_and_the_same_settings(scenes: Path, tmp_path: Path) -> None:
     config = replace(TRAINING, epochs=1)
     run(scenes, JointJob(tmp_path), config)
@@ -228,6 +238,7 @@ def test_a_folder_with_a_run_needs_resume_and_the_same_settings(scenes: Path, tm
         ({"lr": math.nan}, "lr: expected a positive number, got nan"),
         ({"box_beta": 0.0}, "box_beta: expected a positive number, got 0.0"),
         ({"ema": 1.0}, "ema: expected a number from 0 to below 1, got 1.0"),
+        ({"optimizer": "lbfgs"}, "optimizer: expected sgd or adam, got 'lbfgs'"),
         ({"precision": "8"}, "precision: expected 32-true|bf16-mixed"),
     ],
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from spp_ops.processes import Precision
 from spp_ops.records import as_tuples, expect
+
+Optimizer: TypeAlias = Literal["sgd", "adam"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,10 @@ class JointConfig:
             weights.
         warmup: steps over which the learning rate rises to `lr`.
         milestones: epochs after which it is divided by 10.
+        optimizer: "sgd", or "adam" (AdamW), with which convolutions without normalisation layers learn from scratch
+            several times faster, at a tenth of the rate.
         momentum: of SGD.
-        weight_decay: of SGD.
+        weight_decay: of the optimiser.
         dropout: probability of a zero after each hidden layer.
         clip_norm: a longer gradient is shortened to this norm; inf: never.
         row_rms: root mean square that pooled rows are scaled to before the head, by a factor measured at the start; the
@@ -68,6 +72,7 @@ class JointConfig:
     frozen_layers: int = 0
     warmup: int = 100
     milestones: tuple[int, ...] = ()
+    optimizer: Optimizer = "sgd"
     momentum: float = 0.9
     weight_decay: float = 5e-4
     dropout: float = 0.5
@@ -97,6 +102,7 @@ class JointConfig:
         for name in ("momentum", "ema"):
             expect(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1", getattr(self, name))
         expect(0 <= self.dropout < 1, "dropout", "a number from 0 to below 1", self.dropout)
+        expect(self.optimizer in get_args(Optimizer), "optimizer", " or ".join(get_args(Optimizer)), self.optimizer)
         expect(self.precision in get_args(Precision), "precision", "|".join(get_args(Precision)), self.precision)
 
     def rate(self, epoch: int, step: int) -> float:

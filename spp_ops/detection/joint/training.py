@@ -1,4 +1,4 @@
-"""The training loop: SGD through head, pooling operator and convolutions, on one process or several."""
+"""The training loop: gradient steps through head, pooling operator and convolutions, on one process or several."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class JointTrainer:
     def __init__(self, net: RegionNet, features: list[RegionFeatures], config: JointConfig, fabric: Fabric) -> None:
         self._groups = parameter_groups(net, config)
         parameters = [{"params": parameters, "lr": config.lr * relative} for parameters, relative in self._groups]
-        optimizer = torch.optim.SGD(parameters, momentum=config.momentum, weight_decay=config.weight_decay)
+        optimizer = make_optimizer(parameters, config)
         self._scores = WindowScores(net, features)
         self._model, self._optimizer = fabric.setup(self._scores, optimizer)
         self._config = config
@@ -237,6 +237,13 @@ class JointTrainer:
         for layer in self.net.backbone.modules():
             if isinstance(layer, nn.modules.batchnorm._NormBase):
                 layer.eval()
+
+
+def make_optimizer(parameters: list[dict[str, Any]], config: JointConfig) -> torch.optim.Optimizer:
+    """The optimiser of groups of parameters, each with its learning rate."""
+    if config.optimizer == "adam":
+        return torch.optim.AdamW(parameters, weight_decay=config.weight_decay)
+    return torch.optim.SGD(parameters, momentum=config.momentum, weight_decay=config.weight_decay)
 
 
 def parameter_groups(net: RegionNet, config: JointConfig) -> list[tuple[list[nn.Parameter], float]]:
