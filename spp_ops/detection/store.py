@@ -108,9 +108,10 @@ def _assign(net: RegionNet, tensors: dict[str, Tensor], file: Path) -> None:
     odd = sorted(wanted.keys() ^ tensors.keys())
     if odd:
         raise ValueError(f"{file}: {'no' if odd[0] in wanted else 'unexpected'} tensor {odd[0]}")
-    for name, tensor in tensors.items():
-        if tensor.shape != wanted[name].shape:
-            raise ValueError(f"{file}: {name} is {list(tensor.shape)}, expected {list(wanted[name].shape)}")
+    for name, like in wanted.items():
+        tensor = tensors[name]
+        if tensor.shape != like.shape:
+            raise ValueError(f"{file}: {name} is {list(tensor.shape)}, expected {list(like.shape)}")
         if not tensor.isfinite().all():
             raise ValueError(f"{file}: {name} holds a NaN or inf")
-    net.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in tensors.items()}, assign=True)
+    net.load_state_dict({name: tensors[name].to(like.dtype) for name, like in wanted.items()}, assign=True)
