@@ -1,8 +1,9 @@
-"""The main job: features of a photo's windows by SPP-net and by R-CNN, side by side, with gradients verified."""
+"""The main job: a photo's windows by SPP-net and by R-CNN, side by side, gradients verified, and a detector at work."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from spp_ops.comparison.pictures import Example, save_overview, save_time_chart
 from spp_ops.comparison.report import as_data, table
 from spp_ops.comparison.timing import steps
 from spp_ops.datasets.image import Pixels, load_image
+from spp_ops.detection.digits_demo import PICTURES, DigitTest
 from spp_ops.detection.proposals import Boxes, selective_search
 from spp_ops.files import write_json
 from spp_ops.machine import describe_machine, one_line
@@ -28,15 +30,23 @@ def sample_photo() -> Pixels:
     return load_image(load_sample_image("china.jpg"))
 
 
-def run(image: Path | None, out: Path, device: torch.device, settings: Settings, console: Console) -> bool:
-    """Compare, check, print and save: all that `spp-ops demo` does.
+def run(
+    image: Path | None,
+    out: Path,
+    device: torch.device,
+    settings: Settings,
+    console: Console,
+    digit_pictures: int = PICTURES["test"],
+) -> bool:
+    """Compare, check, detect, print and save: all that `spp-ops demo` does.
 
     Args:
         image: path of a photo; None: the sample photo.
-        out: folder for demo.png, times.png and demo.json.
+        out: folder for demo.png, times.png, detections.png and demo.json.
         device: where to compute.
         settings: what to compare.
         console: where tables and the progress bar go.
+        digit_pictures: held-out pictures that the detector of digits is tested on.
 
     Returns:
         Whether every gradient check passed.
@@ -46,26 +56,32 @@ def run(image: Path | None, out: Path, device: torch.device, settings: Settings,
     machine = describe_machine(device)
     with Steps(console) as progress:
         net, windows, comparison = measure(photo, device, settings, progress)
-        progress.expect(len(GRADIENT_CASES) + 1)
+        progress.expect(len(GRADIENT_CASES) + 2)
         print_comparison(console, comparison, f"{name}, {settings.arch} on {device}")
         console.print("gradcheck and gradgradcheck of the kernels, in float64:")
         gradients = []
         for result in check_gradients(device, settings.seed, progress.begin):
             gradients.append(result)
             print_gradients(console, result)
+        progress.begin("digits")
+        digits = find_digits(device, digit_pictures)
+        console.print(digits.table())
         progress.begin("pictures")
         subtitle = one_line(machine)
         example = Example.choose(net, photo, windows, settings)
         save_overview(out / "demo.png", example, comparison, subtitle)
         save_time_chart(out / "times.png", comparison, subtitle)
+        digits.save_picture(out / "detections.png")
     report = {
         "image": name,
         "image_size": [photo.shape[1], photo.shape[0]],
         **report_of(comparison, settings, machine),
         "gradient_checks_passed": {result.name: result.failure is None for result in gradients},
+        "detection": digits.as_data(),
     }
     write_json(out / "demo.json", report)
-    console.print(f"\nSaved {out / 'demo.png'}, {out / 'times.png'} and {out / 'demo.json'}", highlight=False)
+    names = ("demo.png", "times.png", "detections.png", "demo.json")
+    console.print(f"Saved {', '.join(names)} in {out}", highlight=False)
     return all(result.failure is None for result in gradients)
 
 
@@ -81,6 +97,12 @@ def measure(
     windows = selective_search(photo, side=settings.proposal_side, limit=settings.windows)
     progress.expect(steps(settings, len(windows), device))
     return net, windows, compare(net, photo, torch.from_numpy(windows), settings, progress.begin)
+
+
+def find_digits(device: torch.device, pictures: int) -> DigitTest:
+    """Test the detector that comes with the package, on pictures drawn anew that its training did not see."""
+    with TemporaryDirectory() as folder:
+        return DigitTest.run(folder, device, pictures)
 
 
 def print_comparison(console: Console, comparison: Comparison, title: str) -> None:

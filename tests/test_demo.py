@@ -16,6 +16,7 @@ from spp_ops.comparison import Comparison, Settings, Stages
 from spp_ops.comparison.report import as_data, table
 from spp_ops.comparison.results import BFLOAT16, FIVE, ONCE, ONE
 from spp_ops.comparison.work import products
+from spp_ops.detection import digits_demo
 from spp_ops.models import SPPNet, create
 from spp_ops.progress import Steps
 
@@ -26,6 +27,7 @@ SMALL = Settings(
     one_scale=(100,), five_scales=(80, 140), windows=12, proposal_side=100, rcnn_windows=6, rcnn_batch=3, repeats=1
 )
 CPU = torch.device("cpu")
+LEAST_AP = 0.6  # of the detector of digits, on a few pictures
 
 
 @pytest.fixture
@@ -50,13 +52,15 @@ def test_demo_prints_checks_and_saves(
 ) -> None:
     monkeypatch.setattr(self_check, "GRADIENT_CASES", self_check.GRADIENT_CASES[:1])
     text = io.StringIO()
-    passed = demo.run(photo_file, tmp_path / "out", CPU, SMALL, Console(file=text, width=80))
+    passed = demo.run(photo_file, tmp_path / "out", CPU, SMALL, Console(file=text, width=80), digit_pictures=3)
     assert passed
     printed = text.getvalue()
     for expected in ("SPP-net, 1 scale", "SPP-net, 5 scales", "R-CNN*", "102x", "38x", "extrapolated"):
         assert expected in printed
     assert "features of 12 windows equal the PyTorch reference's to the bit" in printed
     assert printed.count("ok  ") == 2
+    assert "tested on 3 held-out pictures" in printed
+    assert max(map(len, printed.splitlines())) <= 80
     report = json.loads((tmp_path / "out" / "demo.json").read_text())
     assert report["image_size"] == [150, 120]
     assert report["windows"] == 12
@@ -67,11 +71,28 @@ def test_demo_prints_checks_and_saves(
     assert 0 < report["distinct_windows"]["SPP-net, 1 scale"] <= 1
     assert report["machine"]["processor"]
     assert all(report["gradient_checks_passed"].values())
-    for name in ("demo.png", "times.png"):
+    assert report["detection"]["pictures"] == 3
+    assert 0 < report["detection"]["coco"]["ap"] < 1
+    for name in ("demo.png", "detections.png", "times.png"):
         with Image.open(tmp_path / "out" / name) as picture:
             assert min(picture.size) > 500
             assert len(np.unique(np.asarray(picture.convert("L")))) > 50
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["demo.json", "demo.png", "times.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "demo.json",
+        "demo.png",
+        "detections.png",
+        "times.png",
+    ]
+
+
+def test_the_detector_that_comes_with_the_package(tmp_path: Path) -> None:
+    assert digits_demo.weights_bytes() < 5e6
+    assert digits_demo.digit_detector().classes == tuple("0123456789")
+    test = digits_demo.DigitTest.run(tmp_path, CPU, pictures=16)
+    assert len(test.found) == 16
+    assert test.evaluation.eleven_point > LEAST_AP
+    assert test.evaluation.coco.ap < test.evaluation.eleven_point
+    assert len(test.shown) == digits_demo.SHOWN_PICTURES
 
 
 def test_wrong_features_are_not_timed(

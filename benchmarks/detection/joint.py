@@ -25,8 +25,8 @@ from spp_ops.files import write_json
 from spp_ops.records import as_data
 
 TEST_SCALES = {
-    "raccoon": {"1 scale": (400,), "2 scales": (320, 480)},
-    "boards": {"1 scale": (600,), "2 scales": (600, 800)},
+    "raccoon": {"1 scale": (400,), "5 scales": (240, 320, 400, 480, 576)},
+    "boards": {"1 scale": (600,), "5 scales": (480, 600, 720, 800, 960)},
 }
 TRAINING_SCALES = {"raccoon": (320, 400, 480), "boards": (480, 600, 720)}
 # One linear layer on the pooled rows; the lowest convolutions, which hold edges and colours, keep their weights.
@@ -50,26 +50,27 @@ def main(data: str, seeds: int, runs: Path) -> None:
     """Train, test and write the results."""
     experiment = Experiment.read(data)
     scales = TEST_SCALES[data]
-    detector = DetectorConfig(experiment.train.classes, hidden=(), scales=scales["2 scales"])
+    detector = DetectorConfig(experiment.train.classes, hidden=(), scales=scales["5 scales"])
     config = replace(TRAINING, scales=TRAINING_SCALES[data])
     file = RESULTS / f"joint-{data}.json"
     results = load_results(file)
     results |= {"data": data, "detector": as_data(detector), "training": as_data(config), "machine": machine_of()}
-    trained: dict[str, list[SPPDetector]] = {}
     for name, backbone_lr in (("convolutions learn", config.backbone_lr), ("convolutions frozen", 0.0)):
+        rows: dict[str, Any] = results.setdefault(name, {})
+        trained: list[SPPDetector] = []
         for seed in range(seeds):
             folder = runs / f"joint-{data}-{'frozen-' if backbone_lr == 0 else ''}{seed}"
-            rows: dict[str, Any] = results.setdefault(name, {})
             one = train(
                 experiment, detector, replace(config, backbone_lr=backbone_lr, seed=seed), folder, rows, str(seed)
             )
-            trained.setdefault(name, []).append(one)
+            trained.append(one)
             for title, sides in scales.items():
-                rows[str(seed)].setdefault(title, score(one.changed(scales=sides), experiment))
+                if title not in rows[str(seed)]:
+                    rows[str(seed)][title] = score(one.changed(scales=sides), experiment)
             write_json(file, results)
-    if seeds > 1 and "two combined" not in results:
-        results["two combined"] = score(CombinedDetector(trained["convolutions learn"][:2]), experiment)
-        write_json(file, results)
+        if seeds > 1 and "two combined" not in rows:
+            rows["two combined"] = score(CombinedDetector(trained[:2]), experiment)
+            write_json(file, results)
 
 
 def train(

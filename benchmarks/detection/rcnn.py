@@ -1,0 +1,75 @@
+"""R-CNN and SPP-net with the same windows, pyramid, SVMs and box regression on real data: accuracy and time.
+
+python benchmarks/detection/rcnn.py raccoon|boards [--runs FOLDER]
+
+Both look at the few windows that selective search finds on small pictures, as R-CNN sends each of them through all
+convolutions, in training as well. Writes benchmarks/results/detection/rcnn-DATA.json after each contestant and goes on
+where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from common import RESULTS, WEIGHTS, Experiment, load_results, machine_of
+from rich.console import Console
+from staged import SCALES, TRAINING
+
+from spp_ops.datasets.root import find_data
+from spp_ops.detection import DetectorConfig, ProposalConfig
+from spp_ops.detection.evaluation import evaluate_detections
+from spp_ops.detection.interface import Detector
+from spp_ops.detection.running import find_windows
+from spp_ops.detection.staged import StagedJob, train_rcnn, train_staged
+from spp_ops.files import write_json
+from spp_ops.records import as_data
+
+PROPOSALS = ProposalConfig(side=200)
+
+
+@click.command()
+@click.argument("data", type=click.Choice(sorted(SCALES)))
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Run folders.")
+def main(data: str, runs: Path) -> None:
+    """Train, test and write the results."""
+    experiment = Experiment.read(data)
+    file = RESULTS / f"rcnn-{data}.json"
+    results = load_results(file)
+    results |= {"data": data, "training": as_data(TRAINING), "proposals": as_data(PROPOSALS), "machine": machine_of()}
+    contestants: list[tuple[str, Callable[..., Detector], tuple[int, ...]]] = [
+        ("SPP-net, 1 scale", train_staged, SCALES[data][1]),
+        ("SPP-net, 5 scales", train_staged, SCALES[data][5]),
+        ("R-CNN", train_rcnn, SCALES[data][1]),
+    ]
+    for number, (name, train, scales) in enumerate(contestants):
+        if name in results:
+            continue
+        detector = DetectorConfig(
+            experiment.train.classes, levels=(3, 2, 1), hidden=(), scales=scales, proposals=PROPOSALS
+        )
+        job = StagedJob(runs / f"rcnn-{data}-{number}", str(find_data(*WEIGHTS)), resume=True)
+        begun = time.perf_counter()
+        trained = train(experiment.train, detector, TRAINING, job=job, device=torch.device("cpu"), console=Console())
+        seconds = time.perf_counter() - begun
+        results[name] = {"training_seconds": seconds, **test(trained, experiment)}
+        write_json(file, results)
+
+
+def test(detector: Detector, experiment: Experiment) -> dict[str, Any]:
+    """Average precisions, and the time a picture takes when its windows are known."""
+    images = experiment.test
+    windows = find_windows(detector, images)
+    begun = time.perf_counter()
+    found = detector.detect_batch(images.paths, windows, workers=0)
+    seconds = (time.perf_counter() - begun) / len(images)
+    mean = sum(map(len, windows)) / len(windows)
+    return {"seconds_a_picture": seconds, "windows_a_picture": mean, **evaluate_detections(images, found).as_data()}
+
+
+if __name__ == "__main__":
+    main()
