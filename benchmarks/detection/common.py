@@ -24,8 +24,9 @@ WEIGHTS = ("weights", "squeezenet1_0_imagenet.pt")
 
 @dataclass(frozen=True)
 class Experiment:
-    """Pictures to learn from and to be tested on."""
+    """Pictures to learn from and to be tested on, and the data set's name."""
 
+    name: str
     train: DetectionImages
     test: DetectionImages
 
@@ -33,7 +34,7 @@ class Experiment:
     def read(data: str) -> Experiment:
         """Read a data set below SPP_OPS_DATA: trainval and test."""
         train = read_voc_detection(find_data(data), "trainval")
-        return Experiment(train, read_voc_detection(find_data(data), "test", classes=train.classes))
+        return Experiment(data, train, read_voc_detection(find_data(data), "test", classes=train.classes))
 
 
 def score(detector: Detector, experiment: Experiment, windows: list[Boxes] | None = None) -> dict[str, Any]:

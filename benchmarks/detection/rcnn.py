@@ -18,7 +18,7 @@ import click
 import torch
 from common import RESULTS, WEIGHTS, Experiment, load_results, machine_of
 from rich.console import Console
-from staged import SCALES, TRAINING
+from staged import SCALES, TARGET_AREAS, TRAINING
 
 from spp_ops.datasets.root import find_data
 from spp_ops.detection import DetectorConfig, ProposalConfig
@@ -50,7 +50,12 @@ def main(data: str, runs: Path) -> None:
         if name in results:
             continue
         detector = DetectorConfig(
-            experiment.train.classes, levels=(3, 2, 1), hidden=(), scales=scales, proposals=PROPOSALS
+            experiment.train.classes,
+            levels=(3, 2, 1),
+            hidden=(),
+            scales=scales,
+            target_area=TARGET_AREAS[data],
+            proposals=PROPOSALS,
         )
         job = StagedJob(runs / f"rcnn-{data}-{number}", str(find_data(*WEIGHTS)), resume=True)
         begun = time.perf_counter()

@@ -11,7 +11,7 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
-from spp_ops.detection.staged import SVMs, TrainingPicture
+from spp_ops.detection.staged import SVMs, TrainingPicture, svm
 from spp_ops.detection.staged.mining import Miner
 from spp_ops.detection.staged.negatives import Negatives, without_repeats
 from spp_ops.detection.staged.svm import fit_svm
@@ -24,6 +24,12 @@ def two_clouds(size: int, positives: int = 12, negatives: int = 30) -> tuple[Ten
     rows = torch.randn(positives + negatives, size, generator=generator)
     rows[:positives] += 1.0 / size**0.5
     return rows[:positives], rows[positives:]
+
+
+def test_a_plane_that_has_not_settled_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(svm, "_ITERATIONS", 1)
+    with pytest.warns(RuntimeWarning, match=r"^c: an SVM with C = 0.05 had not settled after 1 passes over its 42 rows"):
+        fit_svm(*two_clouds(6), CONFIG, seed=0)
 
 
 @pytest.mark.parametrize("size", [6, 100])  # fewer and more features than rows

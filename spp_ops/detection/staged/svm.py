@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 from torch import Tensor
 
@@ -75,5 +77,14 @@ def _solve(
         max_iter=_ITERATIONS,
         random_state=seed,
     )
-    svm.fit(rows, labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        svm.fit(rows, labels)
+    if svm.n_iter_ >= _ITERATIONS:
+        warnings.warn(
+            f"c: an SVM with C = {config.c:g} had not settled after {_ITERATIONS} passes over its {len(rows)} rows; "
+            "a smaller one settles sooner",
+            RuntimeWarning,
+            stacklevel=3,
+        )
     return svm.coef_[0], float(svm.intercept_[0])
