@@ -55,6 +55,7 @@ void Fiber::start(std::function<void()> body) {
   inside_.uc_stack.ss_size = kStackBytes;
   inside_.uc_link = nullptr;
   makecontext(&inside_, &Fiber::enter, 0);
+  inside_.uc_stack = {};  // else AddressSanitizer would unmark the whole stack at every change to it
 }
 
 void Fiber::enter() {
