@@ -5,7 +5,7 @@
 // The bins of a level, each the maximum of four table entries. Offsets along both axes simply add up.
 template <typename L, bool kHasEmpty>
 inline void pool_from_tables(const Level& level, const Span* columns, const Span* rows, const typename L::Unit* map,
-                             typename L::Unit* bins, LineQueue& lines) {
+                             typename L::Unit* bins) {
   for (int32_t i = 0; i < level.rows; ++i) {
     const typename L::Unit* upper = map + static_cast<int64_t>(rows[i].first) * L::kUnits;
     const typename L::Unit* lower = map + static_cast<int64_t>(rows[i].second) * L::kUnits;
@@ -22,7 +22,6 @@ inline void pool_from_tables(const Level& level, const Span* columns, const Span
       other.merge(L::load_from(lower + right));
       best.merge(other);
       best.store_to(bins);
-      lines.step();
     }
   }
 }
@@ -38,21 +37,65 @@ inline L maximum(const typename L::Unit* corner, int64_t rows, int64_t columns, 
   return best;
 }
 
+// The maximum of `rows` cells of one column; kRows says how many where they are few.
+template <typename L, int kRows>
+inline L column_maximum(const typename L::Unit* cell, int64_t rows, int64_t pitch) {
+  L best = L::load_from(cell);
+  if constexpr (kRows > 0) {
+#pragma GCC unroll 16
+    for (int y = 1; y < kRows; ++y) best.merge(L::load_from(cell + y * pitch));
+  } else {
+    while (--rows > 0) best.merge(L::load_from(cell += pitch));
+  }
+  return best;
+}
+
+// A row of bins from `rows` rows of cells. Neighbouring bins share a column or none: it is read once.
+template <typename L, bool kHasEmpty, int kRows>
+void pool_row(const Level& level, const Span* columns, const typename L::Unit* cells, int64_t rows, int64_t pitch,
+              typename L::Unit* bins) {
+  const auto column_at = [&](int32_t x) {
+    return column_maximum<L, kRows>(cells + static_cast<int64_t>(x) * L::kUnits, rows, pitch);
+  };
+  int32_t read = -1;  // the column in `column`
+  L column = L::empty();
+  for (int32_t j = 0; j < level.columns; ++j, bins += L::kUnits) {
+    if (kHasEmpty && columns[j].first == kEmptySpan) {
+      L::empty().store_to(bins);
+      continue;
+    }
+    int32_t x = columns[j].first;
+    if (x != read) column = column_at(x);
+    L best = column;
+    while (++x < columns[j].second) {
+      column = column_at(x);
+      best.merge(column);
+    }
+    read = x - 1;
+    best.store_to(bins);
+  }
+}
+
 // The bins of a level, cell by cell.
 template <typename L, bool kHasEmpty>
 inline void pool_from_cells(const Level& level, const Span* columns, const Span* rows, const typename L::Unit* map,
-                            int32_t width, typename L::Unit* bins, LineQueue& lines) {
-  for (int32_t i = 0; i < level.rows; ++i) {
-    const typename L::Unit* first_row = map + static_cast<int64_t>(rows[i].first) * width * L::kUnits;
-    for (int32_t j = 0; j < level.columns; ++j, bins += L::kUnits) {
-      if (kHasEmpty && (columns[j].first == kEmptySpan || rows[i].first == kEmptySpan)) {
-        L::empty().store_to(bins);
-        continue;
-      }
-      maximum<L>(first_row + static_cast<int64_t>(columns[j].first) * L::kUnits, rows[i].second - rows[i].first,
-                 columns[j].second - columns[j].first, static_cast<int64_t>(width) * L::kUnits)
-          .store_to(bins);
-      lines.step();
+                            int32_t width, typename L::Unit* bins) {
+  const int64_t pitch = static_cast<int64_t>(width) * L::kUnits;
+  for (int32_t i = 0; i < level.rows; ++i, bins += level.columns * L::kUnits) {
+    if (kHasEmpty && rows[i].first == kEmptySpan) {
+      for (int32_t j = 0; j < level.columns; ++j) L::empty().store_to(bins + j * L::kUnits);
+      continue;
+    }
+    const typename L::Unit* cells = map + rows[i].first * pitch;
+    const int64_t height = rows[i].second - rows[i].first;
+    switch (height) {
+      case 1: pool_row<L, kHasEmpty, 1>(level, columns, cells, height, pitch, bins); break;
+      case 2: pool_row<L, kHasEmpty, 2>(level, columns, cells, height, pitch, bins); break;
+      case 3: pool_row<L, kHasEmpty, 3>(level, columns, cells, height, pitch, bins); break;
+      case 4: pool_row<L, kHasEmpty, 4>(level, columns, cells, height, pitch, bins); break;
+      case 5: pool_row<L, kHasEmpty, 5>(level, columns, cells, height, pitch, bins); break;
+      case 6: pool_row<L, kHasEmpty, 6>(level, columns, cells, height, pitch, bins); break;
+      default: pool_row<L, kHasEmpty, 0>(level, columns, cells, height, pitch, bins);
     }
   }
 }
@@ -60,34 +103,33 @@ inline void pool_from_cells(const Level& level, const Span* columns, const Span*
 // The bins of a level that follows from a finer one.
 template <typename L>
 inline void pool_from_level(const Level& level, const Level& finer, const typename L::Unit* finer_bins,
-                            typename L::Unit* bins, LineQueue& lines) {
+                            typename L::Unit* bins) {
   const int64_t row_units = static_cast<int64_t>(finer.columns) * L::kUnits;
   const int64_t width = static_cast<int64_t>(level.merged_columns) * L::kUnits;
   for (int32_t i = 0; i < level.rows; ++i, finer_bins += level.merged_rows * row_units) {
     const typename L::Unit* corner = finer_bins;
     for (int32_t j = 0; j < level.columns; ++j, corner += width, bins += L::kUnits) {
       maximum<L>(corner, level.merged_rows, level.merged_columns, row_units).store_to(bins);
-      lines.step();
     }
   }
 }
 
 template <typename L, bool kTables, bool kHasEmpty>
 void pool_window(const Pyramid& pyramid, const Span* spans, const typename L::Unit* map, int32_t width,
-                 typename L::Unit* bins, LineQueue& lines) {
+                 typename L::Unit* bins) {
   for (int32_t n = 0; n < pyramid.count; ++n) {
     const Level& level = pyramid.levels[pyramid.order[n]];
     typename L::Unit* level_bins = bins + static_cast<int64_t>(level.first_bin) * L::kUnits;
     if (level.source < 0) {
       if constexpr (kTables) {
-        pool_from_tables<L, kHasEmpty>(level, spans, spans + level.columns, map, level_bins, lines);
+        pool_from_tables<L, kHasEmpty>(level, spans, spans + level.columns, map, level_bins);
       } else {
-        pool_from_cells<L, kHasEmpty>(level, spans, spans + level.columns, map, width, level_bins, lines);
+        pool_from_cells<L, kHasEmpty>(level, spans, spans + level.columns, map, width, level_bins);
       }
       spans += level.columns + level.rows;
     } else {
       const Level& finer = pyramid.levels[level.source];
-      pool_from_level<L>(level, finer, bins + static_cast<int64_t>(finer.first_bin) * L::kUnits, level_bins, lines);
+      pool_from_level<L>(level, finer, bins + static_cast<int64_t>(finer.first_bin) * L::kUnits, level_bins);
     }
   }
 }
@@ -101,9 +143,8 @@ void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& paral
   const int64_t parts = larger<int64_t>(1, 4 * parallel.threads / larger<int64_t>(1, groups * blocks));
 
   run_tasks(parallel, groups * blocks * parts, [&] {
-    return [&, map = std::vector<typename L::Unit>{}, emitter = Emitter<T, Stored, Index>(args),
-            bins = std::vector<typename L::Unit>((static_cast<size_t>(args.pyramid.bins) + kLanes) * L::kUnits)](
-               int64_t task) mutable {
+    return [&, map = Lined<typename L::Unit>{}, emitter = Emitter<T, Stored, Index>(args),
+            bins = Lined<typename L::Unit>(static_cast<size_t>(args.pyramid.bins) * L::kUnits)](int64_t task) mutable {
       const Group& group = plan.groups[static_cast<size_t>(task / (blocks * parts))];
       const int64_t block = task / parts % blocks, part = task % parts, count = group.end - group.begin;
       const int64_t begin = group.begin + count * part / parts, end = group.begin + count * (part + 1) / parts;
@@ -124,8 +165,7 @@ void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& paral
         const bool has_empty = plan.has_empty[static_cast<size_t>(row)] != 0;
         const auto pool = group.use_tables ? (has_empty ? pool_window<L, true, true> : pool_window<L, true, false>)
                                            : (has_empty ? pool_window<L, false, true> : pool_window<L, false, false>);
-        pool(args.pyramid, plan.spans.data() + row * plan.spans_per_window, map.data(), features.width, bins.data(),
-             emitter.lines());
+        pool(args.pyramid, plan.spans.data() + i * plan.spans_per_window, map.data(), features.width, bins.data());
         emitter.template emit<L>(bins.data(), row, first_channel, channels, has_empty);
       }
     };

@@ -31,7 +31,7 @@ inline void pack_square(const T* channels, int64_t stride, int64_t cell, typenam
       typename Vector<T>::type square[kSize];
 #pragma GCC unroll 16
       for (int i = 0; i < kSize; ++i) square[i] = load(channels + (lane + i) * stride + position);
-      transpose_square<T>(square);
+      transpose<T, kSize>(square);
 #pragma GCC unroll 16
       for (int i = 0; i < kSize; ++i) {
         L::encode(keys_of<T>(square[i]), static_cast<uint32_t>(cell + position + i), to + (position + i) * L::kUnits,

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
-#include <tuple>
 
 namespace spp::cpu {
 namespace {
@@ -92,18 +91,18 @@ bool tables_pay(const Group& group, const FeatureMap& map, const Pyramid& pyrami
   return entries * kEntryCost + steps * cells * kTableStepCost < cell_reads;
 }
 
-// Orders the windows by source and, so that neighbours read the same tables, by the size of their bins.
-void group_windows(const ForwardArgs& args, const std::vector<WindowCost>& costs, Plan& plan) {
-  const auto place = [&](int64_t r) {
-    const WindowCost& cost = costs[static_cast<size_t>(r)];
-    return std::tuple(plan.sources[static_cast<size_t>(r)], cost.heights, cost.widths, r);
-  };
+// Orders the windows by source; those of a source stay in their order, and so does the output they write.
+void group_windows(const ForwardArgs& args, Plan& plan) {
+  const auto source_of = [&](int64_t r) { return plan.sources[static_cast<size_t>(r)]; };
   plan.order.resize(plan.sources.size());
   std::iota(plan.order.begin(), plan.order.end(), int64_t{0});
-  std::sort(plan.order.begin(), plan.order.end(), [&](int64_t a, int64_t b) { return place(a) < place(b); });
+  if (!std::is_sorted(plan.sources.begin(), plan.sources.end())) {
+    std::stable_sort(plan.order.begin(), plan.order.end(),
+                     [&](int64_t a, int64_t b) { return source_of(a) < source_of(b); });
+  }
   for (size_t i = 0; i < plan.order.size(); ++i) {
-    const int32_t source = plan.sources[static_cast<size_t>(plan.order[i])];
-    if (i == 0 || source != plan.sources[static_cast<size_t>(plan.order[i - 1])]) {
+    const int32_t source = source_of(plan.order[i]);
+    if (i == 0 || source != source_of(plan.order[i - 1])) {
       plan.groups.push_back({source / args.images, source % args.images, static_cast<int64_t>(i), 0, false, {0, 0}});
     }
     plan.groups.back().end = static_cast<int64_t>(i) + 1;
@@ -118,9 +117,9 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
   for_levels_from_map(args.pyramid, [&](const Level& level) { plan.spans_per_window += level.rows + level.columns; });
   plan.sources.resize(static_cast<size_t>(count));
   plan.has_empty.assign(static_cast<size_t>(count), 0);
-  plan.spans.resize(static_cast<size_t>(count * plan.spans_per_window));
+  std::vector<Span> spans(static_cast<size_t>(count * plan.spans_per_window));  // in the windows' own order
+  plan.spans.resize(spans.size());
   std::vector<WindowCost> costs(static_cast<size_t>(count));
-  const auto spans_of = [&](int64_t r) { return plan.spans.data() + r * plan.spans_per_window; };
 
   std::atomic<int64_t> bad_row{std::numeric_limits<int64_t>::max()};
   constexpr int64_t kLeastShare = 256;
@@ -134,7 +133,8 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
       }
       const size_t i = static_cast<size_t>(r);
       plan.sources[i] = placement.map * args.images + placement.image;
-      costs[i] = lay_window(placement.window, args.maps[placement.map], args.pyramid, spans_of(r), plan.has_empty[i]);
+      costs[i] = lay_window(placement.window, args.maps[placement.map], args.pyramid,
+                            spans.data() + r * plan.spans_per_window, plan.has_empty[i]);
     }
   });
   if (bad_row != std::numeric_limits<int64_t>::max()) {
@@ -142,7 +142,7 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
     return plan;
   }
 
-  group_windows(args, costs, plan);
+  group_windows(args, plan);
   for (Group& group : plan.groups) {
     double cell_reads = 0;
     for (int64_t i = group.begin; i < group.end; ++i) {
@@ -155,11 +155,12 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
         tables_pay(group, args.maps[group.map], args.pyramid, std::numeric_limits<double>::infinity());
     group.use_tables = reading == Reading::kAuto ? tables_pay(group, args.maps[group.map], args.pyramid, cell_reads)
                                                  : possible && reading == Reading::kTables;
-    if (!group.use_tables) continue;
     run_shares(parallel, group.end - group.begin, kLeastShare, [&](int64_t begin, int64_t end) {
       for (int64_t i = group.begin + begin; i < group.begin + end; ++i) {
-        point_window_into_tables(group, args.maps[group.map], args.pyramid,
-                                 spans_of(plan.order[static_cast<size_t>(i)]));
+        Span* to = plan.spans.data() + i * plan.spans_per_window;
+        std::copy_n(spans.data() + plan.order[static_cast<size_t>(i)] * plan.spans_per_window, plan.spans_per_window,
+                    to);
+        if (group.use_tables) point_window_into_tables(group, args.maps[group.map], args.pyramid, to);
       }
     });
   }

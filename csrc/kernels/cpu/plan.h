@@ -39,9 +39,10 @@ struct Group {
 
 struct Plan {
   std::vector<int32_t> sources;  // [R] map * N + image
-  std::vector<Span> spans;       // [R][spans_per_window]: for each level read from the map, columns and then rows
   std::vector<char> has_empty;   // [R] whether any of the window's spans is empty
   std::vector<int64_t> order;    // window numbers, grouped
+  std::vector<Span> spans;       // [R][spans_per_window], in that order: for each level read from the map, columns and
+                                 // then rows
   std::vector<Group> groups;
   int32_t spans_per_window = 0;
   int64_t bad_row = -1;

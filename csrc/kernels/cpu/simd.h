@@ -22,6 +22,20 @@ inline void store(E* to, typename Vector<E>::type value) {
   *reinterpret_cast<typename Vector<E>::unaligned*>(to) = value;
 }
 
+// Memory that starts a line, so that no vector lies across two of them: such a load takes twice as long.
+template <typename E>
+struct LineAllocator {
+  using value_type = E;
+  static constexpr std::align_val_t kLine{64};
+
+  E* allocate(size_t count) { return static_cast<E*>(::operator new(count * sizeof(E), kLine)); }
+  void deallocate(E* memory, size_t) { ::operator delete(memory, kLine); }
+  bool operator==(const LineAllocator&) const { return true; }
+};
+
+template <typename E>
+using Lined = std::vector<E, LineAllocator<E>>;
+
 // kLanes integers of type K, the larger of two lane by lane.
 template <typename K>
 struct KeyLanes {
@@ -84,46 +98,56 @@ inline typename Vector<E>::type every_second(typename Vector<E>::type a, typenam
   return pick_at<typename Vector<E>::type, kFrom>(a, b, std::make_integer_sequence<int, Vector<E>::kSize>{});
 }
 
-// Square transposition in registers: kSize vectors of kSize. log2(kSize) rounds, each interleaving the first half of
-// the vectors with the second.
-template <typename E>
-inline void transpose_square(typename Vector<E>::type (&v)[Vector<E>::kSize]) {
-  constexpr int kSize = Vector<E>::kSize;
-  typename Vector<E>::type w[kSize];
+// Transposition in registers: kWidth vectors become kWidth elements of each lane side by side, lane after lane.
+// log2(kWidth) rounds, each interleaving the first half of the vectors with the second.
+template <typename E, int kWidth>
+inline void transpose(typename Vector<E>::type (&v)[kWidth]) {
+  typename Vector<E>::type w[kWidth];
 #pragma GCC unroll 16
-  for (int round = 1; round < kSize; round *= 2) {
+  for (int round = 1; round < kWidth; round *= 2) {
 #pragma GCC unroll 16
-    for (int i = 0; i < kSize / 2; ++i) {
-      w[2 * i] = interleave_low<E>(v[i], v[i + kSize / 2]);
-      w[2 * i + 1] = interleave_high<E>(v[i], v[i + kSize / 2]);
+    for (int i = 0; i < kWidth / 2; ++i) {
+      w[2 * i] = interleave_low<E>(v[i], v[i + kWidth / 2]);
+      w[2 * i + 1] = interleave_high<E>(v[i], v[i + kWidth / 2]);
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) v[i] = w[i];
+    for (int i = 0; i < kWidth; ++i) v[i] = w[i];
+  }
+}
+
+// kWidth positions from number `first` on, as lanes_to_rows() turns them.
+template <typename E, int kWidth, typename Read>
+inline void turn_tile(int64_t first, int64_t positions, E* out, const Read& read) {
+  constexpr int kSize = Vector<E>::kSize;
+  constexpr int kRows = kSize / kWidth;  // in a vector
+  typedef E Row __attribute__((vector_size(kWidth * sizeof(E)), aligned(alignof(E)), may_alias));
+  for (int lane = 0; lane < kLanes; lane += kSize) {
+    typename Vector<E>::type tile[kWidth];
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) tile[i] = read(first + i, lane);
+    transpose<E, kWidth>(tile);
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) {
+      const Row* rows = reinterpret_cast<const Row*>(&tile[i / kRows]);
+      *reinterpret_cast<Row*>(out + (lane + i) * positions + first) = rows[i % kRows];
+    }
   }
 }
 
 // kLanes lanes of each position -> kLanes contiguous rows of `positions`. `read(position, lane)` gives the vector that
-// starts with that lane; it may be asked for kLanes positions past the last one. Where positions do not fill a vector,
-// `out` must be writable for as many elements past its end.
+// starts with that lane. Tiles are as wide as a vector and, for the rest, no wider than it takes.
 template <typename E, typename Read>
 inline void lanes_to_rows(int64_t positions, E* out, const Read& read) {
   constexpr int kSize = Vector<E>::kSize;
-  if (positions == 1) {
-#pragma GCC unroll 16
-    for (int lane = 0; lane < kLanes; lane += kSize) store(out + lane, read(0, lane));
-    return;
-  }
-  for (int lane = 0; lane < kLanes; lane += kSize) {
-    for (int64_t done = 0; done < positions; done += kSize) {
-      // The last tile overlaps the one before it. A lone tile that is too wide spills into the next row, which is
-      // written after it.
-      const int64_t first = done + kSize <= positions || positions < kSize ? done : positions - kSize;
-      typename Vector<E>::type square[kSize];
-#pragma GCC unroll 16
-      for (int i = 0; i < kSize; ++i) square[i] = read(first + i, lane);
-      transpose_square<E>(square);
-#pragma GCC unroll 16
-      for (int i = 0; i < kSize; ++i) store(out + (lane + i) * positions + first, square[i]);
+  int64_t first = 0;
+  for (; first + kSize <= positions; first += kSize) turn_tile<E, kSize>(first, positions, out, read);
+  const auto turn_rest = [&](auto width) {
+    if constexpr (width < kSize) {
+      for (; first + width <= positions; first += width) turn_tile<E, width>(first, positions, out, read);
     }
-  }
+  };
+  turn_rest(std::integral_constant<int, 8>{});
+  turn_rest(std::integral_constant<int, 4>{});
+  turn_rest(std::integral_constant<int, 2>{});
+  turn_rest(std::integral_constant<int, 1>{});
 }
