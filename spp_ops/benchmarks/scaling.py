@@ -1,7 +1,7 @@
 """`spp-ops benchmark scaling`: how time grows with windows, channels, maps, windows' sizes, threads and bins.
 
 Each sweep varies one thing of MAIN. All its points take turns in the same rounds, so that a slow spell of the machine
-bends no curve; a straight line through the medians on log-log axes gives the slope: 1 is linear, 0 is flat.
+bends no curve; a straight line through a round's times on log-log axes gives a slope: 1 is linear, 0 is flat.
 """
 
 from __future__ import annotations
@@ -77,9 +77,8 @@ class Curve:
         return [median(rounds) for rounds in self.seconds]
 
     def slope(self) -> Ratio:
-        """Return the slope on log-log axes: of the medians, and the quartiles of the rounds' own slopes."""
-        each = Ratio.of([_slope(self.x, list(of_round)) for of_round in zip(*self.seconds, strict=True)])
-        return replace(each, median=_slope(self.x, self.medians))
+        """Return the slope on log-log axes: median and quartiles of the rounds' own."""
+        return Ratio.of([_slope(self.x, list(of_round)) for of_round in zip(*self.seconds, strict=True)])
 
     def range_from(self, x: int) -> float:
         """Return the longest time over the shortest from that x on."""

@@ -122,7 +122,7 @@ def rewrite(change: Callable[[dict[str, torch.Tensor]], object]) -> Callable[[Pa
         (edit(lambda content: content["config"].update(levels=[0])), r"detector\.json is not a detector's: levels"),
         (
             edit(lambda content: content["config"].update(hidden=[9])),
-            r"head\.score\.weight is \[4, 8\], expected \[4, 9\]",
+            r"head\.trunk\.fc6\.weight is \[8, 640\], expected \[9, 640\]",
         ),
         (edit(lambda content: content["config"].update(box_input=None)), r"unexpected tensor head\.box\.bias"),
         (rewrite(lambda tensors: tensors.pop("head.score.bias")), r"no tensor head\.score\.bias"),
