@@ -25,10 +25,10 @@ SOURCES = (
     ("op.json", "op --cases SMALL --peers torchvision,openvino --repeats 5 --no-peaks"),
     ("op.json", "op --cases WHOLE --peers torchvision,openvino,adaptive,adaptive-channels-last --repeats 9 --no-peaks"),
     ("op.json", "op --cases ONE --peers torchvision,torchvision-one-call --repeats 9 --no-peaks"),
-    ("op.json", "op --cases FIVE --peers torchvision --passes forward --repeats 5 --no-peaks"),
+    ("op.json", "op --cases FIVE --peers torchvision --passes forward --repeats 9 --no-peaks"),
     ("op.json", "op --cases BATCH --peers torchvision,openvino --passes forward --repeats 5 --no-peaks"),
     ("op.json", "op --cases LARGE --peers torchvision,openvino,tables --passes forward --repeats 5 --no-peaks"),
-    ("scaling.json", "scaling --repeats 5"),
+    ("scaling.json", "scaling --repeats 9"),
     ("fresh.json", "op --cases MAIN --peers torchvision --passes forward --return-memory --no-peaks --repeats 5"),
     ("dtypes.json", "op --cases MAIN --peers torchvision --passes forward --dtypes all --no-peaks --repeats 5"),
 )
