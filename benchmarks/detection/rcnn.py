@@ -47,7 +47,8 @@ def main(data: str, runs: Path) -> None:
         ("R-CNN", train_rcnn, SCALES[data][1]),
     ]
     for number, (name, train, scales) in enumerate(contestants):
-        if name in results:
+        row = results.setdefault(name, {})
+        if "seconds_a_picture" in row:
             continue
         detector = DetectorConfig(
             experiment.train.classes,
@@ -60,8 +61,9 @@ def main(data: str, runs: Path) -> None:
         job = StagedJob(runs / f"rcnn-{data}-{number}", str(find_data(*WEIGHTS)), resume=True)
         begun = time.perf_counter()
         trained = train(experiment.train, detector, TRAINING, job=job, device=torch.device("cpu"), console=Console())
-        seconds = time.perf_counter() - begun
-        results[name] = {"training_seconds": seconds, **test(trained, experiment)}
+        row.setdefault("training_seconds", time.perf_counter() - begun)
+        write_json(file, results)
+        row |= test(trained, experiment)
         write_json(file, results)
 
 

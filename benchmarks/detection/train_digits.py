@@ -2,7 +2,7 @@
 
 python benchmarks/detection/train_digits.py [--run runs/digits] [--seed 0]
 
-Goes on where it was. About a quarter of an hour on one core; writes spp_ops/detection/pretrained/digits.
+Goes on where it was. Some twenty minutes on one busy core; writes spp_ops/detection/pretrained/digits.
 """
 
 from __future__ import annotations
