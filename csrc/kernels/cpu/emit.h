@@ -13,6 +13,7 @@ inline typename Vector<E>::type decode_keys(typename Vector<E>::type keys) {
 }
 
 constexpr int64_t kLineBytes = 64;
+constexpr uintptr_t kPageBytes = 4096;
 
 // Writes `count` elements of `from` to `to`, where asked around the caches: whole lines then, the ends as usual.
 template <typename E>
@@ -59,11 +60,10 @@ class Emitter {
     const Pyramid& pyramid = args_.pyramid;
     for (int32_t l = 0; l < pyramid.count; ++l) {
       const Level& level = pyramid.levels[l];
-      const int64_t position = args_.channels * level.first_bin + first_channel * level.bins();
+      const int64_t position = first_element(level, first_channel);
       const int64_t count = static_cast<int64_t>(channels) * level.bins();
       const typename L::Unit* level_bins = bins + static_cast<int64_t>(level.first_bin) * L::kUnits;
-      write_values<L>(level_bins, level, count,
-                      static_cast<Stored*>(args_.output) + row * args_.output_stride + position, has_empty);
+      write_values<L>(level_bins, level, count, row_of(row) + position, has_empty);
       if constexpr (!std::is_same_v<L, Lanes<T, false>>) {
         write_indices<L>(level_bins, level, count,
                          static_cast<Index*>(args_.indices) + row * args_.channels * pyramid.bins + position);
@@ -71,7 +71,29 @@ class Emitter {
     }
   }
 
+  // Asks for the pages that emit() will write for this window: each level's run lies on another one, and what goes
+  // around the caches waits for a page to be found.
+  void foresee(int64_t row, int64_t first_channel, int channels) const {
+    if (!streamed_) return;
+    for (int32_t l = 0; l < args_.pyramid.count; ++l) {
+      const Level& level = args_.pyramid.levels[l];
+      const Stored* first = row_of(row) + first_element(level, first_channel);
+      const Stored* last = first + static_cast<int64_t>(channels) * level.bins() - 1;
+      __builtin_prefetch(first);
+      if (page_of(first) != page_of(last)) __builtin_prefetch(last);
+    }
+  }
+
  private:
+  Stored* row_of(int64_t row) const { return static_cast<Stored*>(args_.output) + row * args_.output_stride; }
+
+  // Where a level's run of these channels starts in a row.
+  int64_t first_element(const Level& level, int64_t first_channel) const {
+    return args_.channels * level.first_bin + first_channel * level.bins();
+  }
+
+  static uintptr_t page_of(const Stored* at) { return reinterpret_cast<uintptr_t>(at) / kPageBytes; }
+
   // Where a level starts in the scratch memory.
   static size_t scratch_offset(const Level& level) { return static_cast<size_t>(level.first_bin) * kLanes; }
 

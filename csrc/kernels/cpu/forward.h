@@ -26,17 +26,6 @@ inline void pool_from_tables(const Level& level, const Span* columns, const Span
   }
 }
 
-// The maximum of `rows` x `columns` positions from `corner`; rows are `pitch` units apart.
-template <typename L>
-inline L maximum(const typename L::Unit* corner, int64_t rows, int64_t columns, int64_t pitch) {
-  L best = L::load_from(corner);
-  for (; rows > 0; --rows, corner += pitch) {
-    const typename L::Unit* cell = corner;
-    for (int64_t left = columns; left > 0; --left, cell += L::kUnits) best.merge(L::load_from(cell));
-  }
-  return best;
-}
-
 // The maximum of `rows` cells of one column; kRows says how many where they are few.
 template <typename L, int kRows>
 inline L column_maximum(const typename L::Unit* cell, int64_t rows, int64_t pitch) {
@@ -100,17 +89,36 @@ inline void pool_from_cells(const Level& level, const Span* columns, const Span*
   }
 }
 
-// The bins of a level that follows from a finer one.
-template <typename L>
-inline void pool_from_level(const Level& level, const Level& finer, const typename L::Unit* finer_bins,
-                            typename L::Unit* bins) {
-  const int64_t row_units = static_cast<int64_t>(finer.columns) * L::kUnits;
-  const int64_t width = static_cast<int64_t>(level.merged_columns) * L::kUnits;
-  for (int32_t i = 0; i < level.rows; ++i, finer_bins += level.merged_rows * row_units) {
+// The bins of a level that follows from a finer one: each the maximum of `rows` x `columns` of its bins.
+template <typename L, typename Rows, typename Columns>
+inline void merge_bins(const Level& level, Rows rows, Columns columns, const typename L::Unit* finer_bins,
+                       typename L::Unit* bins) {
+  const int64_t width = static_cast<int64_t>(columns) * L::kUnits;
+  const int64_t pitch = level.columns * width;
+  for (int32_t i = 0; i < level.rows; ++i, finer_bins += rows * pitch) {
     const typename L::Unit* corner = finer_bins;
     for (int32_t j = 0; j < level.columns; ++j, corner += width, bins += L::kUnits) {
-      maximum<L>(corner, level.merged_rows, level.merged_columns, row_units).store_to(bins);
+      L best = L::load_from(corner);
+      for (int32_t y = 0; y < rows; ++y) {
+        for (int32_t x = 0; x < columns; ++x) {
+          if (x + y > 0) best.merge(L::load_from(corner + y * pitch + x * L::kUnits));
+        }
+      }
+      best.store_to(bins);
     }
+  }
+}
+
+template <typename L>
+inline void pool_from_level(const Level& level, const typename L::Unit* finer_bins, typename L::Unit* bins) {
+  constexpr std::integral_constant<int32_t, 2> kTwo;
+  constexpr std::integral_constant<int32_t, 3> kThree;
+  if (level.merged_rows == 2 && level.merged_columns == 2) {
+    merge_bins<L>(level, kTwo, kTwo, finer_bins, bins);
+  } else if (level.merged_rows == 3 && level.merged_columns == 3) {
+    merge_bins<L>(level, kThree, kThree, finer_bins, bins);
+  } else {
+    merge_bins<L>(level, level.merged_rows, level.merged_columns, finer_bins, bins);
   }
 }
 
@@ -129,7 +137,7 @@ void pool_window(const Pyramid& pyramid, const Span* spans, const typename L::Un
       spans += level.columns + level.rows;
     } else {
       const Level& finer = pyramid.levels[level.source];
-      pool_from_level<L>(level, finer, bins + static_cast<int64_t>(finer.first_bin) * L::kUnits, level_bins);
+      pool_from_level<L>(level, bins + static_cast<int64_t>(finer.first_bin) * L::kUnits, level_bins);
     }
   }
 }
@@ -165,6 +173,9 @@ void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& paral
         const bool has_empty = plan.has_empty[static_cast<size_t>(row)] != 0;
         const auto pool = group.use_tables ? (has_empty ? pool_window<L, true, true> : pool_window<L, true, false>)
                                            : (has_empty ? pool_window<L, false, true> : pool_window<L, false, false>);
+        if (i + 1 < end) {
+          emitter.foresee(plan.order[static_cast<size_t>(i + 1)], first_channel, channels);
+        }
         pool(args.pyramid, plan.spans.data() + i * plan.spans_per_window, map.data(), features.width, bins.data());
         emitter.template emit<L>(bins.data(), row, first_channel, channels, has_empty);
       }

@@ -126,6 +126,11 @@ inline void turn_tile(int64_t first, int64_t positions, E* out, const Read& read
 #pragma GCC unroll 16
     for (int i = 0; i < kWidth; ++i) tile[i] = read(first + i, lane);
     transpose<E, kWidth>(tile);
+    if (positions == kWidth) {  // the lanes' rows touch: whole vectors
+#pragma GCC unroll 16
+      for (int i = 0; i < kWidth; ++i) store(out + lane * positions + i * kSize, tile[i]);
+      continue;
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < kSize; ++i) {
       const Row* rows = reinterpret_cast<const Row*>(&tile[i / kRows]);
