@@ -1,10 +1,10 @@
 #include "arguments.h"
 
-#include <torch/csrc/stable/ops.h>
-
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+
+#include "allocation.h"
 
 namespace spp::ops {
 namespace {
@@ -141,7 +141,7 @@ ForwardArgs forward_args(const std::vector<Tensor>& features, const Tensor& rois
 }
 
 Tensor new_output(const Tensor& features, const ForwardArgs& args) {
-  return torch::stable::new_empty(features, {args.boxes.count, args.channels * args.pyramid.bins});
+  return new_tensor(features, {args.boxes.count, args.channels * args.pyramid.bins});
 }
 
 void set_output(ForwardArgs& args, const Tensor& output) {
@@ -156,13 +156,13 @@ Tensor new_indices(const Tensor& features, ForwardArgs& args) {
   }
   args.index_type = most_cells <= kMaxCells16 ? IndexType::kUInt16 : IndexType::kInt32;
   const ScalarType type = args.index_type == IndexType::kUInt16 ? ScalarType::Short : ScalarType::Int;
-  Tensor indices = torch::stable::new_empty(features, {args.boxes.count, args.channels * args.pyramid.bins}, type);
+  Tensor indices = new_tensor(features, {args.boxes.count, args.channels * args.pyramid.bins}, type);
   args.indices = indices.data_ptr();
   return indices;
 }
 
 Tensor new_sources(const Tensor& features, ForwardArgs& args) {
-  Tensor sources = torch::stable::new_empty(features, {args.boxes.count}, ScalarType::Int);
+  Tensor sources = new_tensor(features, {args.boxes.count}, ScalarType::Int);
   args.sources = static_cast<int32_t*>(sources.data_ptr());
   return sources;
 }
@@ -191,7 +191,7 @@ BackwardArgs backward_args(const Tensor& grad_output, const Tensor& indices, con
     require(has_cells(height, width), "shape: expected 1 to 2**31 - 1 cells a map");
     args.heights[m] = static_cast<int32_t>(height);
     args.widths[m] = static_cast<int32_t>(width);
-    grad_maps.push_back(torch::stable::new_empty(grad_output, {shape[0], shape[1], height, width}));
+    grad_maps.push_back(new_tensor(grad_output, {shape[0], shape[1], height, width}));
     args.grad_maps[m] = grad_maps.back().data_ptr();
   }
   return args;

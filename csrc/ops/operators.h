@@ -9,6 +9,7 @@
 
 #include <tuple>
 
+#include "allocation.h"
 #include "arguments.h"
 
 namespace spp::ops {
@@ -64,7 +65,7 @@ struct Operators {
 
   static Tensor gather(const std::vector<Tensor>& maps, const Tensor& indices, const Tensor& sources,
                        const std::vector<int64_t>& levels) {
-    Tensor output = torch::stable::new_empty(maps.at(0), {indices.size(0), indices.size(1)});
+    Tensor output = new_tensor(maps.at(0), {indices.size(0), indices.size(1)});
     GatherArgs args = gather_args(maps, indices, sources, levels, output);
     Backend::gather(args, maps[0]);
     return output;

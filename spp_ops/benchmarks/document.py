@@ -56,8 +56,8 @@ FRESH = """\
 ## What fresh memory costs
 
 With the C library's defaults, the memory of a large output goes back to the system when it is freed, and the next
-output page-faults its way in. That can cost more than the pooling. Three ways out: `out=` to write into memory you
-keep; an allocator that keeps freed memory; huge pages (`THP_MEM_ALLOC_ENABLE=1` makes PyTorch ask for them).
+output page-faults its way in (`floor-fresh`). That costs more than the pooling. The operator asks for huge pages for
+what it allocates itself (`ours-fresh`); `out=`, into memory you keep, costs nothing.
 """
 
 PEAKS = """\
