@@ -34,7 +34,7 @@ def test_ways_of_reading_agree(level: str, reading: str, threads: int, channels_
     rois = boxes(60, 2, generator)
     given = features.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2) if channels_last else features
     try:
-        output, indices = KERNELS.forward(
+        output, indices, _ = KERNELS.forward(
             given, rois, FLAT_LEVELS, RULE.numbers(), level=level, reading=reading, threads=threads
         )
     except ValueError as error:
@@ -52,6 +52,21 @@ def test_ways_of_reading_agree(level: str, reading: str, threads: int, channels_
         cells, wanted = part.reshape(60, 21, -1), values.reshape(60, 21, -1)
         picked = np.where(cells < 0, 0, np.take_along_axis(images, np.maximum(cells, 0), 2))
         np.testing.assert_array_equal(picked, wanted)
+
+
+def test_tables_serve_the_common_sizes_and_cells_the_rest() -> None:
+    generator = np.random.default_rng(1)
+    features = generator.standard_normal((1, 16, 40, 60)).astype(np.float32)
+    corners = 16 * generator.integers(0, 12, (300, 2))
+    extents = 16 * np.concatenate([generator.integers(12, 20, (250, 2)), generator.integers(1, 6, (50, 2))])
+    rois = np.concatenate([np.zeros((300, 1)), corners, corners + extents], 1).astype(np.float32)
+    given = (features, rois, FLAT_LEVELS, RULE.numbers())
+    output, indices, from_tables = KERNELS.forward(*given, level="baseline", reading="auto")
+    assert 200 < from_tables < 300
+    by_cells, cell_indices, none = KERNELS.forward(*given, level="baseline", reading="cells")
+    assert none == 0
+    np.testing.assert_array_equal(output, by_cells)
+    np.testing.assert_array_equal(indices, cell_indices)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -48,6 +49,7 @@ spp::cpu::Parallel plain_threads(int count) {
           }};
 }
 
+// Returns output, indices and how many windows were read from tables.
 // features [N, C, H, W] float32, any strides; rois [R, 5] float32; levels are rows, columns, rows, columns, ...
 py::tuple forward(py::array_t<float> features, py::array_t<float, py::array::c_style | py::array::forcecast> rois,
                   const std::vector<int64_t>& levels, const std::vector<double>& projection, const std::string& level,
@@ -84,7 +86,8 @@ py::tuple forward(py::array_t<float> features, py::array_t<float, py::array::c_s
   const spp::cpu::Plan plan = spp::cpu::make_plan(args, parallel, reading_named(reading));
   require(plan.bad_row < 0, "rois: row " + std::to_string(plan.bad_row) + " is bad");
   level_named(level).forward(args, plan, parallel);
-  return py::make_tuple(output, indices);
+  const int64_t from_tables = std::count(plan.from_tables.begin(), plan.from_tables.end(), 1);
+  return py::make_tuple(output, indices, from_tables);
 }
 
 }  // namespace

@@ -162,17 +162,18 @@ void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& paral
       const int channels = static_cast<int>(smaller<int64_t>(kLanes, args.channels - first_channel));
 
       const int64_t cells = static_cast<int64_t>(features.height) * features.width;
-      const int64_t positions = cells * (group.use_tables ? group.tables.count() : 1) + kLanes;
+      const int64_t positions = cells * group.tables.slots() + kLanes;
       const size_t units = static_cast<size_t>(positions * L::kUnits);
       if (map.size() < units) map.resize(units);
       pack<L, Stored, T>(features, group.image, first_channel, channels, map.data());
-      if (group.use_tables) build_tables<L>(group.tables, features.height, features.width, map.data());
+      build_tables<L>(group.tables, features.height, features.width, map.data());
 
       for (int64_t i = begin; i < end; ++i) {
         const int64_t row = plan.order[static_cast<size_t>(i)];
         const bool has_empty = plan.has_empty[static_cast<size_t>(row)] != 0;
-        const auto pool = group.use_tables ? (has_empty ? pool_window<L, true, true> : pool_window<L, true, false>)
-                                           : (has_empty ? pool_window<L, false, true> : pool_window<L, false, false>);
+        const auto pool = plan.from_tables[static_cast<size_t>(i)] != 0
+                              ? (has_empty ? pool_window<L, true, true> : pool_window<L, true, false>)
+                              : (has_empty ? pool_window<L, false, true> : pool_window<L, false, false>);
         if (i + 1 < end) {
           emitter.foresee(plan.order[static_cast<size_t>(i + 1)], first_channel, channels);
         }

@@ -7,17 +7,18 @@
 namespace spp::cpu {
 namespace {
 
-// Costs in loads of one vector from the nearest cache. A table step reads two entries and writes one, further away.
-constexpr double kEntryCost = 1.0;
-constexpr double kTableStepCost = 3.0;
-constexpr int64_t kMostTableCells = int64_t{1} << 28;  // offsets are 32-bit, and the memory is a worker's own
-
 int32_t floor_log2(int32_t value) { return 31 - __builtin_clz(static_cast<uint32_t>(value)); }
+
+// Sizes of a window's bins along one axis; empty bins have none.
+struct BinSizes {
+  int32_t smallest = std::numeric_limits<int32_t>::max();
+  int32_t largest = 0;
+};
 
 struct WindowCost {
   double cells = 0;  // reads when the bins are read cell by cell
-  uint32_t widths = 0;
-  uint32_t heights = 0;
+  BinSizes widths;
+  BinSizes heights;
 };
 
 template <typename Visit>
@@ -28,8 +29,8 @@ void for_levels_from_map(const Pyramid& pyramid, const Visit& visit) {
   }
 }
 
-// Spans of one axis; returns the sum of their sizes and adds the sizes that occur to `mask`.
-int64_t lay_axis(int64_t low, int64_t extent, int32_t bins, int32_t limit, Span* spans, uint32_t& mask,
+// Spans of one axis; returns the sum of their sizes and adds them to `sizes`.
+int64_t lay_axis(int64_t low, int64_t extent, int32_t bins, int32_t limit, Span* spans, BinSizes& sizes,
                  char& has_empty) {
   int64_t sum = 0;
   for (int32_t i = 0; i < bins; ++i) {
@@ -40,10 +41,16 @@ int64_t lay_axis(int64_t low, int64_t extent, int32_t bins, int32_t limit, Span*
     } else {
       spans[i] = {range.begin, range.end};
       sum += range.size();
-      mask |= 1u << floor_log2(range.size());
+      sizes.smallest = smaller(sizes.smallest, range.size());
+      sizes.largest = larger(sizes.largest, range.size());
     }
   }
   return sum;
+}
+
+TableSizes wanted_tables(const WindowCost& cost) {
+  return {wanted_logs(cost.widths.smallest, cost.widths.largest),
+          wanted_logs(cost.heights.smallest, cost.heights.largest)};
 }
 
 WindowCost lay_window(const Window& window, const FeatureMap& map, const Pyramid& pyramid, Span* spans,
@@ -59,36 +66,44 @@ WindowCost lay_window(const Window& window, const FeatureMap& map, const Pyramid
   return cost;
 }
 
-// Range -> offsets of the two table entries that cover it. `slot_cells`: from the table of one size to that of the
+// Range -> offsets of the two table entries that cover it. `table_cells`: from the table of one size to that of the
 // next.
-void point_into_tables(Span& span, uint32_t sizes, int64_t slot_cells, int64_t step) {
+void point_into_tables(Span& span, const LogRange& logs, int64_t table_cells, int64_t step) {
   if (span.first == kEmptySpan) return;
-  const int32_t log = floor_log2(span.second - span.first);
-  const int64_t slot = __builtin_popcount(sizes & ((1u << log) - 1)) * slot_cells;
+  const int32_t log = smaller(floor_log2(span.second - span.first), logs.last);
+  const int64_t table = (log - logs.first) * table_cells;
   const int64_t last = span.second - (1 << log);
-  span = {static_cast<int32_t>(slot + span.first * step), static_cast<int32_t>(slot + last * step)};
+  span = {static_cast<int32_t>(table + span.first * step), static_cast<int32_t>(table + last * step)};
 }
 
-void point_window_into_tables(const Group& group, const FeatureMap& map, const Pyramid& pyramid, Span* spans) {
+void point_window_into_tables(const TableSizes& tables, const FeatureMap& map, const Pyramid& pyramid, Span* spans) {
   const int64_t cells = static_cast<int64_t>(map.height) * map.width;
-  const int64_t widths = __builtin_popcount(group.tables.widths);
+  const int32_t before = static_cast<int32_t>(tables.first_slot() * cells);
   for_levels_from_map(pyramid, [&](const Level& level) {
-    for (int32_t i = 0; i < level.columns; ++i) point_into_tables(*spans++, group.tables.widths, cells, 1);
-    for (int32_t i = 0; i < level.rows; ++i)
-      point_into_tables(*spans++, group.tables.heights, cells * widths, map.width);
+    for (int32_t i = 0; i < level.columns; ++i) point_into_tables(*spans++, tables.widths, cells, 1);
+    for (int32_t i = 0; i < level.rows; ++i, ++spans) {
+      point_into_tables(*spans, tables.heights, cells * tables.widths.count(), map.width);
+      if (spans->first != kEmptySpan) *spans = {spans->first + before, spans->second + before};
+    }
   });
 }
 
-bool tables_pay(const Group& group, const FeatureMap& map, const Pyramid& pyramid, double cell_reads) {
-  const double cells = static_cast<double>(map.height) * map.width;
-  if (group.tables.count() == 0 || group.tables.count() * cells > kMostTableCells) return false;
-  double bins = 0;
-  for_levels_from_map(pyramid, [&](const Level& level) { bins += level.bins(); });
-  const double steps_x = floor_log2(static_cast<int32_t>(group.tables.widths));
-  const double steps_y = floor_log2(static_cast<int32_t>(group.tables.heights));
-  const double steps = steps_x + steps_y * __builtin_popcount(group.tables.widths);
-  const double entries = 4.0 * bins * static_cast<double>(group.end - group.begin);
-  return entries * kEntryCost + steps * cells * kTableStepCost < cell_reads;
+// The windows of a group by the tables they want.
+std::vector<Demand> demands_of(const Group& group, const Plan& plan, const std::vector<WindowCost>& costs) {
+  std::vector<Demand> demands;
+  for (int64_t i = group.begin; i < group.end; ++i) {
+    const WindowCost& cost = costs[static_cast<size_t>(plan.order[static_cast<size_t>(i)])];
+    const Demand one{wanted_tables(cost), 1, cost.cells};
+    const auto same =
+        std::find_if(demands.begin(), demands.end(), [&](const Demand& demand) { return demand.sizes == one.sizes; });
+    if (same == demands.end()) {
+      demands.push_back(one);
+    } else {
+      same->windows += 1;
+      same->cell_reads += one.cell_reads;
+    }
+  }
+  return demands;
 }
 
 // Orders the windows by source; those of a source stay in their order, and so does the output they write.
@@ -103,7 +118,7 @@ void group_windows(const ForwardArgs& args, Plan& plan) {
   for (size_t i = 0; i < plan.order.size(); ++i) {
     const int32_t source = source_of(plan.order[i]);
     if (i == 0 || source != source_of(plan.order[i - 1])) {
-      plan.groups.push_back({source / args.images, source % args.images, static_cast<int64_t>(i), 0, false, {0, 0}});
+      plan.groups.push_back({source / args.images, source % args.images, static_cast<int64_t>(i), 0, {}});
     }
     plan.groups.back().end = static_cast<int64_t>(i) + 1;
   }
@@ -143,24 +158,23 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
   }
 
   group_windows(args, plan);
+  int64_t bins = 0;
+  for_levels_from_map(args.pyramid, [&](const Level& level) { bins += level.bins(); });
+  plan.from_tables.resize(plan.order.size());
   for (Group& group : plan.groups) {
-    double cell_reads = 0;
-    for (int64_t i = group.begin; i < group.end; ++i) {
-      const WindowCost& cost = costs[static_cast<size_t>(plan.order[static_cast<size_t>(i)])];
-      cell_reads += cost.cells;
-      group.tables.widths |= cost.widths;
-      group.tables.heights |= cost.heights;
-    }
-    const bool possible =
-        tables_pay(group, args.maps[group.map], args.pyramid, std::numeric_limits<double>::infinity());
-    group.use_tables = reading == Reading::kAuto ? tables_pay(group, args.maps[group.map], args.pyramid, cell_reads)
-                                                 : possible && reading == Reading::kTables;
+    const FeatureMap& map = args.maps[group.map];
+    const TableChoice choice =
+        choose_tables(demands_of(group, plan, costs), static_cast<int64_t>(map.height) * map.width, bins, reading);
+    if (choice.any) group.tables = choice.tables;
     run_shares(parallel, group.end - group.begin, kLeastShare, [&](int64_t begin, int64_t end) {
       for (int64_t i = group.begin + begin; i < group.begin + end; ++i) {
+        const int64_t row = plan.order[static_cast<size_t>(i)];
         Span* to = plan.spans.data() + i * plan.spans_per_window;
-        std::copy_n(spans.data() + plan.order[static_cast<size_t>(i)] * plan.spans_per_window, plan.spans_per_window,
-                    to);
-        if (group.use_tables) point_window_into_tables(group, args.maps[group.map], args.pyramid, to);
+        std::copy_n(spans.data() + row * plan.spans_per_window, plan.spans_per_window, to);
+        const Demand demand{wanted_tables(costs[static_cast<size_t>(row)])};
+        const bool from_tables = choice.any && demand.met_by(group.tables);
+        plan.from_tables[static_cast<size_t>(i)] = from_tables;
+        if (from_tables) point_window_into_tables(group.tables, map, args.pyramid, to);
       }
     });
   }

@@ -7,6 +7,7 @@
 
 #include "../placement.h"
 #include "parallel.h"
+#include "table_sizes.h"
 
 namespace spp::cpu {
 
@@ -18,38 +19,26 @@ struct Span {
 };
 constexpr int32_t kEmptySpan = -1;
 
-// Tables over a map: entry (y, x) of table (a, b) is the maximum of the 2^a x 2^b (width x height) cells from there.
-// Only the sizes that occur are kept. Bit k of a mask: size 2^k is kept.
-struct TableSizes {
-  uint32_t widths;
-  uint32_t heights;
-
-  int64_t count() const { return static_cast<int64_t>(__builtin_popcount(widths)) * __builtin_popcount(heights); }
-};
-
 // The windows of one map of one image.
 struct Group {
   int32_t map;
   int32_t image;
   int64_t begin;  // range in Plan::order
   int64_t end;
-  bool use_tables;
   TableSizes tables;
 };
 
 struct Plan {
-  std::vector<int32_t> sources;  // [R] map * N + image
-  std::vector<char> has_empty;   // [R] whether any of the window's spans is empty
-  std::vector<int64_t> order;    // window numbers, grouped
-  std::vector<Span> spans;       // [R][spans_per_window], in that order: for each level read from the map, columns and
-                                 // then rows
+  std::vector<int32_t> sources;   // [R] map * N + image
+  std::vector<char> has_empty;    // [R] whether any of the window's spans is empty
+  std::vector<int64_t> order;     // window numbers, grouped
+  std::vector<char> from_tables;  // [R], in that order: whether the window's bins are read from tables
+  std::vector<Span> spans;        // [R][spans_per_window], in that order: for each level read from the map, columns and
+                                  // then rows
   std::vector<Group> groups;
   int32_t spans_per_window = 0;
   int64_t bad_row = -1;
 };
-
-// How bins are read: kAuto compares the costs.
-enum class Reading { kAuto, kCells, kTables };
 
 Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading reading);
 
