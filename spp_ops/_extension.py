@@ -59,7 +59,7 @@ def force_cpu_level(name: str) -> Iterator[None]:
 
 @contextmanager
 def force_cpu_reading(name: str) -> Iterator[None]:
-    """Let the CPU kernels read bins in one way: "cells", "tables" (of range maxima), or "auto", the cheaper one.
+    """Let the CPU kernels read bins in one way: "cells", "tables" (of range maxima), or "auto", the cheapest mix.
 
     Raises:
         ValueError: There is no such way.

@@ -15,6 +15,7 @@ from strategies import DTYPES, LAYOUTS, Case, cases, levels
 
 import spp_ops
 from spp_ops import Projection, _vectorised, reference
+from spp_ops._extension import force_cpu_reading
 
 
 @given(case=cases())
@@ -28,6 +29,13 @@ def test_regions(case: Case, device: torch.device) -> None:
 def test_regions_at_every_cpu_level(case: Case, cpu_level: str) -> None:
     assert spp_ops.build_info()["cpu_level"] == cpu_level
     assert_same(case.call(spp_ops.roi_spatial_pyramid_pool), case.call(reference.roi_spatial_pyramid_pool))
+
+
+@pytest.mark.parametrize("reading", ["cells", "tables"])
+@given(case=cases())
+def test_regions_read_in_either_way(case: Case, reading: str) -> None:
+    with force_cpu_reading(reading):
+        assert_same(case.call(spp_ops.roi_spatial_pyramid_pool), case.call(reference.roi_spatial_pyramid_pool))
 
 
 @pytest.mark.parametrize(("asked", "warned"), [("baseline", False), ("no such level", True)])

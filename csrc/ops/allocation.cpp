@@ -33,9 +33,10 @@ void ask_for_huge_pages(void* data, int64_t bytes) {
 torch::stable::Tensor new_tensor(const torch::stable::Tensor& beside, torch::headeronly::IntHeaderOnlyArrayRef sizes,
                                  std::optional<torch::headeronly::ScalarType> type) {
   torch::stable::Tensor made = torch::stable::new_empty(beside, sizes, type);
+  if (!made.is_cpu()) return made;
   int64_t bytes = 0;
   STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_get_storage_size(made.get(), &bytes));
-  if (made.is_cpu() && bytes >= kLargeBytes) ask_for_huge_pages(made.data_ptr(), bytes);
+  if (bytes >= kLargeBytes) ask_for_huge_pages(made.data_ptr(), bytes);
   return made;
 }
 

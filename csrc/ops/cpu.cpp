@@ -1,4 +1,6 @@
 // The operators on CPU tensors, on torch's own thread pool.
+#include <torch/csrc/stable/ops.h>
+
 #include "../kernels/cpu/roi_spp_cpu.h"
 #include "operators.h"
 

@@ -1,6 +1,7 @@
 // The operators on CUDA tensors: on the tensors' device and its current stream, without waiting for it.
 #include <torch/csrc/inductor/aoti_torch/c/shim.h>
 #include <torch/csrc/stable/accelerator.h>
+#include <torch/csrc/stable/ops.h>
 
 #include "../kernels/cuda/roi_spp_cuda.h"
 #include "operators.h"

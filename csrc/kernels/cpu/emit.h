@@ -71,9 +71,11 @@ class Emitter {
     }
   }
 
-  // Asks for the pages that emit() will write for this window: each level's run lies on another one, and what goes
-  // around the caches waits for a page to be found.
-  void foresee(int64_t row, int64_t first_channel, int channels) const {
+  // Asks for the pages where emit() will write this window's values: each level's run lies on another page, and what
+  // goes around the caches waits until it is found.
+  void fetch_pages([[maybe_unused]] int64_t row, [[maybe_unused]] int64_t first_channel,
+                   [[maybe_unused]] int channels) const {
+#if defined(SPP_STREAM)
     if (!streamed_) return;
     for (int32_t l = 0; l < args_.pyramid.count; ++l) {
       const Level& level = args_.pyramid.levels[l];
@@ -82,6 +84,7 @@ class Emitter {
       __builtin_prefetch(first);
       if (page_of(first) != page_of(last)) __builtin_prefetch(last);
     }
+#endif
   }
 
  private:

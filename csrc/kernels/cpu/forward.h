@@ -175,7 +175,7 @@ void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& paral
                               ? (has_empty ? pool_window<L, true, true> : pool_window<L, true, false>)
                               : (has_empty ? pool_window<L, false, true> : pool_window<L, false, false>);
         if (i + 1 < end) {
-          emitter.foresee(plan.order[static_cast<size_t>(i + 1)], first_channel, channels);
+          emitter.fetch_pages(plan.order[static_cast<size_t>(i + 1)], first_channel, channels);
         }
         pool(args.pyramid, plan.spans.data() + i * plan.spans_per_window, map.data(), features.width, bins.data());
         emitter.template emit<L>(bins.data(), row, first_channel, channels, has_empty);

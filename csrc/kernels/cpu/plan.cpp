@@ -48,11 +48,6 @@ int64_t lay_axis(int64_t low, int64_t extent, int32_t bins, int32_t limit, Span*
   return sum;
 }
 
-TableSizes wanted_tables(const WindowCost& cost) {
-  return {wanted_logs(cost.widths.smallest, cost.widths.largest),
-          wanted_logs(cost.heights.smallest, cost.heights.largest)};
-}
-
 WindowCost lay_window(const Window& window, const FeatureMap& map, const Pyramid& pyramid, Span* spans,
                       char& has_empty) {
   WindowCost cost;
@@ -88,19 +83,24 @@ void point_window_into_tables(const TableSizes& tables, const FeatureMap& map, c
   });
 }
 
-// The windows of a group by the tables they want.
-std::vector<Demand> demands_of(const Group& group, const Plan& plan, const std::vector<WindowCost>& costs) {
+Demand demand_of(const WindowCost& cost, int64_t bins, Reading reading) {
+  return {{wanted_logs(cost.widths.smallest, cost.widths.largest),
+           wanted_logs(cost.heights.smallest, cost.heights.largest)},
+          reading == Reading::kTables ? 1 : saved_by_tables(bins, cost.cells)};
+}
+
+// What those windows of a group that gain from tables want of them.
+std::vector<Demand> demands_of(const Group& group, const Plan& plan, const std::vector<Demand>& of_windows) {
   std::vector<Demand> demands;
   for (int64_t i = group.begin; i < group.end; ++i) {
-    const WindowCost& cost = costs[static_cast<size_t>(plan.order[static_cast<size_t>(i)])];
-    const Demand one{wanted_tables(cost), 1, cost.cells};
+    const Demand& one = of_windows[static_cast<size_t>(plan.order[static_cast<size_t>(i)])];
+    if (one.saved <= 0) continue;
     const auto same =
         std::find_if(demands.begin(), demands.end(), [&](const Demand& demand) { return demand.sizes == one.sizes; });
     if (same == demands.end()) {
       demands.push_back(one);
     } else {
-      same->windows += 1;
-      same->cell_reads += one.cell_reads;
+      same->saved += one.saved;
     }
   }
   return demands;
@@ -134,7 +134,9 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
   plan.has_empty.assign(static_cast<size_t>(count), 0);
   std::vector<Span> spans(static_cast<size_t>(count * plan.spans_per_window));  // in the windows' own order
   plan.spans.resize(spans.size());
-  std::vector<WindowCost> costs(static_cast<size_t>(count));
+  std::vector<Demand> demands(static_cast<size_t>(count));  // the windows'
+  int64_t bins = 0;
+  for_levels_from_map(args.pyramid, [&](const Level& level) { bins += level.bins(); });
 
   std::atomic<int64_t> bad_row{std::numeric_limits<int64_t>::max()};
   constexpr int64_t kLeastShare = 256;
@@ -148,8 +150,9 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
       }
       const size_t i = static_cast<size_t>(r);
       plan.sources[i] = placement.map * args.images + placement.image;
-      costs[i] = lay_window(placement.window, args.maps[placement.map], args.pyramid,
-                            spans.data() + r * plan.spans_per_window, plan.has_empty[i]);
+      const WindowCost cost = lay_window(placement.window, args.maps[placement.map], args.pyramid,
+                                         spans.data() + r * plan.spans_per_window, plan.has_empty[i]);
+      demands[i] = demand_of(cost, bins, reading);
     }
   });
   if (bad_row != std::numeric_limits<int64_t>::max()) {
@@ -158,21 +161,19 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
   }
 
   group_windows(args, plan);
-  int64_t bins = 0;
-  for_levels_from_map(args.pyramid, [&](const Level& level) { bins += level.bins(); });
   plan.from_tables.resize(plan.order.size());
   for (Group& group : plan.groups) {
     const FeatureMap& map = args.maps[group.map];
     const TableChoice choice =
-        choose_tables(demands_of(group, plan, costs), static_cast<int64_t>(map.height) * map.width, bins, reading);
+        choose_tables(demands_of(group, plan, demands), static_cast<int64_t>(map.height) * map.width, reading);
     if (choice.any) group.tables = choice.tables;
     run_shares(parallel, group.end - group.begin, kLeastShare, [&](int64_t begin, int64_t end) {
       for (int64_t i = group.begin + begin; i < group.begin + end; ++i) {
         const int64_t row = plan.order[static_cast<size_t>(i)];
         Span* to = plan.spans.data() + i * plan.spans_per_window;
         std::copy_n(spans.data() + row * plan.spans_per_window, plan.spans_per_window, to);
-        const Demand demand{wanted_tables(costs[static_cast<size_t>(row)])};
-        const bool from_tables = choice.any && demand.met_by(group.tables);
+        const Demand& demand = demands[static_cast<size_t>(row)];
+        const bool from_tables = choice.any && demand.saved > 0 && demand.met_by(group.tables);
         plan.from_tables[static_cast<size_t>(i)] = from_tables;
         if (from_tables) point_window_into_tables(group.tables, map, args.pyramid, to);
       }

@@ -21,7 +21,8 @@ const char* level_name();
 // Asks for a level by name, "" for the best one. False if this processor lacks it or there is no such level.
 bool set_level(const char* name);
 
-// "cells", "tables", or "auto" for whichever a cost model finds cheaper: how bins are read. False for another name.
+// How bins are read: "cells", "tables", or "auto" for what a cost model finds cheapest, window by window. False for
+// another name.
 const char* reading_name();
 bool set_reading(const char* name);
 

@@ -1,7 +1,6 @@
 #include "table_sizes.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace spp::cpu {
 namespace {
@@ -10,68 +9,62 @@ namespace {
 // out of the cache that large outputs leave to it.
 constexpr double kEntryCost = 1.0;
 constexpr double kStepCost = 4.0;
-constexpr double kFourEntriesStepCost = 6.0;
-constexpr int64_t kMostTableCells = int64_t{1} << 28;  // offsets are 32-bit, and the memory is a worker's own
+constexpr double kFourEntriesStepCost = 6.0;           // doubles width and height at once
+constexpr int64_t kMostTableCells = int64_t{1} << 23;  // of 64 to 256 bytes each, a worker
 
+// Each table is a step from another one, but the first: that takes several from the map.
 double build_cost(const TableSizes& tables, int64_t cells) {
-  const double from_others = static_cast<double>(tables.widths.count()) * tables.heights.count() - 1;
-  const int32_t doubled = tables.widths.first + tables.heights.first;  // axes along which the first one is
-  const double from_map = doubled == 0 ? 0 : doubled == 1 ? kStepCost : kFourEntriesStepCost;
-  return static_cast<double>(cells) * (from_others * kStepCost + from_map);
+  const auto [fewer, more] = std::minmax(tables.widths.first, tables.heights.first);
+  const double first = fewer * kFourEntriesStepCost + (more - fewer) * kStepCost;
+  const double others = static_cast<double>(tables.widths.count()) * tables.heights.count() - 1;
+  return static_cast<double>(cells) * (first + others * kStepCost);
 }
 
-double cost(const std::vector<Demand>& demands, const TableSizes& tables, int64_t cells, int64_t bins) {
-  double sum = build_cost(tables, cells);
+// From the smallest `first` to the largest `last`.
+LogRange widest(const std::vector<Demand>& demands, LogRange TableSizes::* axis) {
+  LogRange all = demands.front().sizes.*axis;
   for (const Demand& demand : demands) {
-    sum += demand.met_by(tables) ? 4.0 * static_cast<double>(bins * demand.windows) * kEntryCost : demand.cell_reads;
+    all.first = std::min(all.first, (demand.sizes.*axis).first);
+    all.last = std::max(all.last, (demand.sizes.*axis).last);
   }
-  return sum;
-}
-
-// The sizes that serve every window.
-TableSizes all_sizes(const std::vector<Demand>& demands) {
-  TableSizes all = demands.front().sizes;
-  const auto widen = [](LogRange& range, const LogRange& wanted) {
-    range = {std::min(range.first, wanted.first), std::max(range.last, wanted.last)};
-  };
-  for (const Demand& demand : demands) {
-    widen(all.widths, demand.sizes.widths);
-    widen(all.heights, demand.sizes.heights);
-  }
-  return all;
+  return {all.first, std::max(all.first, all.last)};
 }
 
 template <typename Visit>
-void for_ranges(const LogRange& widest, const Visit& visit) {
-  for (int32_t first = widest.first; first <= 1; ++first) {
-    for (int32_t last = first; last <= std::max(widest.last, first); ++last) visit(LogRange{first, last});
+void for_ranges(const LogRange& all, const Visit& visit) {
+  for (int32_t first = all.first; first <= all.last; ++first) {
+    for (int32_t last = first; last <= all.last; ++last) visit(LogRange{first, last});
   }
 }
 
 }  // namespace
 
 LogRange wanted_logs(int32_t smallest, int32_t largest) {
-  const int32_t first = smallest > 1;
-  int32_t last = first;
+  int32_t first = 0, last = 0;
+  while ((int64_t{2} << first) <= smallest) ++first;
   while ((int64_t{2} << last) < largest) ++last;
   return {first, last};
 }
 
-TableChoice choose_tables(const std::vector<Demand>& demands, int64_t cells, int64_t bins, Reading reading) {
+double saved_by_tables(int64_t bins, double cell_reads) {
+  return cell_reads - static_cast<double>(kEntriesPerBin * bins) * kEntryCost;
+}
+
+TableChoice choose_tables(const std::vector<Demand>& demands, int64_t cells, Reading reading) {
   TableChoice best;
   if (demands.empty() || reading == Reading::kCells) return best;
-  const TableSizes all = all_sizes(demands);
+  const TableSizes all{widest(demands, &TableSizes::widths), widest(demands, &TableSizes::heights)};
   if (reading == Reading::kTables) return {all.slots() * cells <= kMostTableCells, all};
 
-  double least = 0;
-  for (const Demand& demand : demands) least += demand.cell_reads;
+  double most = 0;
   for_ranges(all.widths, [&](const LogRange& widths) {
     for_ranges(all.heights, [&](const LogRange& heights) {
       const TableSizes tables{widths, heights};
-      if (tables.slots() * cells > kMostTableCells || build_cost(tables, cells) >= least) return;
-      const double total = cost(demands, tables, cells, bins);
-      if (total >= least) return;
-      least = total;
+      if (tables.slots() * cells > kMostTableCells) return;
+      double saved = -build_cost(tables, cells);
+      for (const Demand& demand : demands) saved += demand.met_by(tables) ? demand.saved : 0;
+      if (saved <= most) return;
+      most = saved;
       best = {true, tables};
     });
   });

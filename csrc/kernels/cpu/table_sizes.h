@@ -9,7 +9,9 @@
 
 namespace spp::cpu {
 
-// Base-two logarithms of the sizes along one axis. The smallest size is one cell or two.
+constexpr int32_t kEntriesPerBin = 4;
+
+// Base-two logarithms of the sizes along one axis.
 struct LogRange {
   int32_t first = 0;
   int32_t last = 0;
@@ -18,8 +20,7 @@ struct LogRange {
   bool operator==(const LogRange&) const = default;
 };
 
-// Tables stand behind the map, by height and then by width. Table (0, 0) is the map itself, whether wanted or not; on
-// its own it serves bins of one or two cells.
+// Tables stand behind the map, by height and then by width. Table (0, 0) is the map itself.
 struct TableSizes {
   LogRange widths;
   LogRange heights;
@@ -30,11 +31,14 @@ struct TableSizes {
   bool operator==(const TableSizes&) const = default;
 };
 
-// What windows whose bins span the same sizes want.
+// The sizes along one axis that serve bins of `smallest` to `largest` cells: `first` is the largest, `last` the
+// smallest that will do. `last` may be less: bins of 4 cells are entries of 4 or pairs of 2.
+LogRange wanted_logs(int32_t smallest, int32_t largest);
+
+// What windows whose bins want the same sizes gain from tables.
 struct Demand {
-  TableSizes sizes;  // the largest `first` and the smallest `last` that serve them
-  int64_t windows = 0;
-  double cell_reads = 0;  // if read cell by cell
+  TableSizes sizes;
+  double saved = 0;  // reads of cells
 
   bool met_by(const TableSizes& tables) const {
     const auto covers = [](const LogRange& range, const LogRange& wanted) {
@@ -44,8 +48,8 @@ struct Demand {
   }
 };
 
-// The sizes along one axis that bins of `smallest` to `largest` cells want.
-LogRange wanted_logs(int32_t smallest, int32_t largest);
+// What a window gains whose `bins` bins take `cell_reads` when they are read cell by cell; less than 0: it loses.
+double saved_by_tables(int64_t bins, double cell_reads);
 
 // How bins are read: kAuto compares the costs.
 enum class Reading { kAuto, kCells, kTables };
@@ -55,8 +59,7 @@ struct TableChoice {
   TableSizes tables;
 };
 
-// The cheapest tables on a map of `cells` for these windows of `bins` bins read from the map each; what they do not
-// serve is read cell by cell.
-TableChoice choose_tables(const std::vector<Demand>& demands, int64_t cells, int64_t bins, Reading reading);
+// The tables on a map of `cells` that pay most; windows that they do not serve are read cell by cell.
+TableChoice choose_tables(const std::vector<Demand>& demands, int64_t cells, Reading reading);
 
 }  // namespace spp::cpu
