@@ -13,7 +13,8 @@
 namespace spp::ops {
 namespace {
 
-constexpr int64_t kLargeBytes = int64_t{1} << 22;
+// The GNU C library maps what is at least as large anew each time; smaller memory it keeps and hands out again.
+constexpr int64_t kLargeBytes = int64_t{32} << 20;
 
 // A hint: a system that has no huge pages to give refuses, and nothing changes.
 void ask_for_huge_pages(void* data, int64_t bytes) {
