@@ -30,8 +30,8 @@ def check_spoilt_call(case: Case, rng: random.Random) -> None:
         "map_index": case.map_index,
         "target_area": case.target_area,
     }
-    for argument in rng.sample(ARGUMENTS, rng.choice([1, 1, 1, 2])):
-        call[argument] = _spoil(argument, call, rng)
+    spoilt = rng.sample(ARGUMENTS, rng.choice([1, 1, 1, 2]))
+    call |= {argument: _spoil(argument, call, rng) for argument in spoilt}
     actual = _outcome(spp_ops.roi_spatial_pyramid_pool, call)
     if isinstance(actual, Exception):
         check_refusal(actual, ARGUMENTS)
@@ -163,12 +163,7 @@ def _spoilt_out(call: dict[str, Any], rng: random.Random) -> Any:
     """A tensor to write into that may or may not do; under gradients where features want them."""
     rois, features = call["rois"], call["features"]
     features = features[0] if isinstance(features, list) else features
-    if not isinstance(rois, Tensor) or not isinstance(features, Tensor) or features.dim() != 4:
-        return torch.empty(3, 3)
-    try:
-        bins = sum(n * n if isinstance(n, int) else n[0] * n[1] for n in call["levels"])
-    except TypeError:
-        bins = 1
+    bins = sum(n * n if isinstance(n, int) else n[0] * n[1] for n in call["levels"])
     rows, columns = len(rois), min(features.shape[1] * bins, 1_000_000)
     dtype = features.dtype if features.layout == torch.strided and not features.is_quantized else torch.float32
     good = torch.empty(rows, columns, dtype=dtype, device=rng.choice(["cpu", "cpu", "cpu", "meta"]))
