@@ -59,10 +59,7 @@ def main(data: str, runs: Path) -> None:
             proposals=PROPOSALS,
         )
         job = StagedJob(runs / f"rcnn-{data}-{number}", str(find_data(*WEIGHTS)), resume=True)
-        begun = time.perf_counter()
         trained = train(experiment.train, detector, TRAINING, job=job, device=torch.device("cpu"), console=Console())
-        row.setdefault("training_seconds", time.perf_counter() - begun)
-        write_json(file, results)
         row |= test(trained, experiment)
         write_json(file, results)
 

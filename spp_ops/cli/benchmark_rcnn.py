@@ -55,12 +55,13 @@ def command(
     console = Console()
     settings = Settings(arch=arch, windows=windows, rcnn_windows=rcnn_windows, repeats=repeats, seed=seed)
     photo = demo.sample_photo() if image is None else load_image(image)
+    name = "sample photo" if image is None else image.name
     machine = describe_machine(device)
     with Steps(console) as progress:
         _, _, comparison = demo.measure(photo, device, settings, progress)
-    demo.print_comparison(console, comparison, f"{image or 'sample photo'}, {arch} on {device}")
+    demo.print_comparison(console, comparison, f"{name}, {arch} on {device}")
     console.print(one_line(machine), style="dim", highlight=False)
     if json_path is not None:
-        write_json(json_path, demo.report_of(comparison, settings, machine))
+        write_json(json_path, {"photo": name, **demo.report_of(comparison, settings, machine)})
     if plot_path is not None:
         save_time_chart(plot_path, comparison, one_line(machine))

@@ -54,19 +54,26 @@ def test_ways_of_reading_agree(level: str, reading: str, threads: int, channels_
         np.testing.assert_array_equal(picked, wanted)
 
 
+def windows_from_tables(
+    features: NDArray[np.float32], rois: NDArray[np.float32], levels: list[int], reading: str
+) -> int:
+    """Return how many there are, after a look that they are pooled as cell by cell."""
+    given = (features, rois, levels, RULE.numbers())
+    output, indices, from_tables = KERNELS.forward(*given, level="baseline", reading=reading)
+    by_cells, cell_indices, none = KERNELS.forward(*given, level="baseline", reading="cells")
+    assert none == 0
+    np.testing.assert_array_equal(output, by_cells)
+    np.testing.assert_array_equal(indices, cell_indices)
+    return int(from_tables)
+
+
 def test_tables_serve_the_common_sizes_and_cells_the_rest() -> None:
     generator = np.random.default_rng(1)
     features = generator.standard_normal((1, 16, 40, 60)).astype(np.float32)
     corners = 16 * generator.integers(0, 12, (300, 2))
     extents = 16 * np.concatenate([generator.integers(12, 20, (250, 2)), generator.integers(1, 6, (50, 2))])
     rois = np.concatenate([np.zeros((300, 1)), corners, corners + extents], 1).astype(np.float32)
-    given = (features, rois, FLAT_LEVELS, RULE.numbers())
-    output, indices, from_tables = KERNELS.forward(*given, level="baseline", reading="auto")
-    assert 0 < from_tables < 300
-    by_cells, cell_indices, none = KERNELS.forward(*given, level="baseline", reading="cells")
-    assert none == 0
-    np.testing.assert_array_equal(output, by_cells)
-    np.testing.assert_array_equal(indices, cell_indices)
+    assert 0 < windows_from_tables(features, rois, FLAT_LEVELS, "auto") < 300
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 19), (33, 64), (70, 5)])
@@ -76,12 +83,7 @@ def test_tables_on_maps_of_any_shape(shape: tuple[int, int], largest: int) -> No
     features = generator.standard_normal((1, 16, *shape)).astype(np.float32)
     corners = generator.uniform(-100, 16 * max(shape), (80, 2))
     rois = np.concatenate([np.zeros((80, 1)), corners, corners + generator.uniform(0, largest, (80, 2))], 1)
-    given = (features, rois.astype(np.float32), [3, 4, 5, 2], RULE.numbers())
-    output, indices, from_tables = KERNELS.forward(*given, level="baseline", reading="tables")
-    assert from_tables == 80
-    by_cells, cell_indices, _ = KERNELS.forward(*given, level="baseline", reading="cells")
-    np.testing.assert_array_equal(output, by_cells)
-    np.testing.assert_array_equal(indices, cell_indices)
+    assert windows_from_tables(features, rois.astype(np.float32), [3, 4, 5, 2], "tables") == 80
 
 
 def test_tables_where_all_windows_are_outside() -> None:

@@ -7,8 +7,6 @@
 namespace spp::cpu {
 namespace {
 
-int32_t floor_log2(int32_t value) { return 31 - __builtin_clz(static_cast<uint32_t>(value)); }
-
 // Sizes of a window's bins along one axis; empty bins have none.
 struct BinSizes {
   int32_t smallest = std::numeric_limits<int32_t>::max();

@@ -40,10 +40,7 @@ void for_ranges(const LogRange& all, const Visit& visit) {
 }  // namespace
 
 LogRange wanted_logs(int32_t smallest, int32_t largest) {
-  int32_t first = 0, last = 0;
-  while ((int64_t{2} << first) <= smallest) ++first;
-  while ((int64_t{2} << last) < largest) ++last;
-  return {first, last};
+  return {floor_log2(smallest), largest > 2 ? floor_log2(largest - 1) : 0};
 }
 
 double saved_by_tables(int64_t bins, double cell_reads) {

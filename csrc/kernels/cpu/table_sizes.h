@@ -11,6 +11,9 @@ namespace spp::cpu {
 
 constexpr int32_t kEntriesPerBin = 4;
 
+// Of a positive number.
+inline int32_t floor_log2(int32_t value) { return 31 - __builtin_clz(static_cast<uint32_t>(value)); }
+
 // Base-two logarithms of the sizes along one axis.
 struct LogRange {
   int32_t first = 0;
