@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -34,7 +35,15 @@ def make_fabric(device: torch.device, precision: Precision = "32-true") -> Fabri
         strategy = DDPStrategy(process_group_backend=backend)
         fabric = Fabric(devices=local, num_nodes=world // local, strategy=strategy, **common)
     fabric.launch()
+    if world > 1:
+        atexit.register(_leave)
     return fabric
+
+
+def _leave() -> None:
+    # A process that ends while gloo's threads still run is aborted at times, after all its work.
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def summed(fabric: Fabric, values: Tensor) -> Tensor:

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from launching import run_python
 
 from spp_ops.classification import Checkpoint
 
 
 def train(data: Path, out: Path, processes: int) -> Checkpoint:
-    """Runs the command, for several processes under torchrun (which uses gloo on CPUs)."""
-    launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
-    modules = [part for module in (*launcher[:1], "spp_ops") for part in ("-m", module)]
-    command = [*modules[:2], *launcher[1:], *modules[2:]] if launcher else modules
     options = (
         "--arch squeezenet1_0 --levels 2,1 --hidden 8 --dropout 0 --sizes 48,40 --epochs 2 --batch-size 9 --ema 0.5"
     )
-    arguments = [*command, "train-classifier", str(data), "--out", str(out), "--device", "cpu", *options.split()]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(
-        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=600
-    )
+    arguments = ["train-classifier", data, "--out", out, "--device", "cpu", *options.split()]
+    done = run_python("-m", "spp_ops", *arguments, processes=processes)
     assert done.returncode == 0, done.stderr[-3000:]
     return Checkpoint.load(out)
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from launching import run_python
 from PIL import Image
 from pycocotools.coco import COCO
 from scenes import read_scenes, scene_detector, write_scenes
@@ -153,15 +151,8 @@ def test_evaluation_of_cocos_layout_writes_its_ids(scenes: Path, runs: Path, tmp
 def test_two_processes_print_one_table(scenes: Path, runs: Path, tmp_path: Path) -> None:
     command = ["-m", "spp_ops", "evaluate-detector", scenes, "--weights", runs / "a", "--device", "cpu"]
     spp_ops(*command[2:], "--json", tmp_path / "one.json")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*launcher, *command, "--json", tmp_path / "two.json"],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=300,
-    )
+    done = run_python(*command, "--json", tmp_path / "two.json", processes=2)
+    assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("mean average precision") == 1
     one, two = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("one", "two"))
     assert one["classes"] == two["classes"]

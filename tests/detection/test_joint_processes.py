@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from click.testing import CliRunner
+from launching import run_python
 from scenes import WINDOWS
 
 from spp_ops.cli import main
@@ -27,11 +25,7 @@ def arguments(data: Path, out: Path) -> list[str]:
 
 
 def train(data: Path, out: Path, processes: int) -> JointCheckpoint:
-    """Runs the command, for several processes under torchrun (which uses gloo on CPUs)."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
-    command = [sys.executable, *launcher, "-m", "spp_ops", *arguments(data, out)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    done = run_python("-m", "spp_ops", *arguments(data, out), processes=processes)
     assert done.returncode == 0, done.stderr[-3000:]
     return JointCheckpoint.load(out)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from launching import run_python
 from scenes import read_scenes, scene_detector
 from small_detectors import small_detector
 
@@ -60,17 +58,10 @@ def test_every_picture_with_its_own_windows(detector: SPPDetector, scenes: Path)
 def test_two_processes_find_what_one_finds(detector: SPPDetector, scenes: Path, tmp_path: Path) -> None:
     detector.save(tmp_path / "run")
     (tmp_path / "worker.py").write_text(WORKER)
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
-            *(tmp_path / "worker.py", tmp_path / "run", scenes, tmp_path),
-        ],
-        check=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=300,
-    )
-    done, found = zip(*(pickle.loads((tmp_path / f"{rank}.pickle").read_bytes()) for rank in range(2)), strict=True)
-    assert done == (4, 3)
+    done = run_python(tmp_path / "worker.py", tmp_path / "run", scenes, tmp_path, processes=2)
+    assert done.returncode == 0, done.stderr[-3000:]
+    pictures, found = zip(*(pickle.loads((tmp_path / f"{rank}.pickle").read_bytes()) for rank in range(2)), strict=True)
+    assert pictures == (4, 3)
     alone = run_detector(detector, read_scenes(scenes))
     for everyone in found:
         for one, other in zip(everyone, alone, strict=True):
