@@ -142,6 +142,17 @@ void pool_window(const Pyramid& pyramid, const Span* spans, const typename L::Un
   }
 }
 
+// A worker's memory for a map and its tables: enough for any group's, and for what pack() writes past a map.
+template <typename L>
+size_t most_units(const ForwardArgs& args, const Plan& plan) {
+  int64_t positions = 0;
+  for (const Group& group : plan.groups) {
+    const FeatureMap& map = args.maps[group.map];
+    positions = larger(positions, static_cast<int64_t>(map.height) * map.width * group.tables.slots());
+  }
+  return static_cast<size_t>((positions + kLanes) * L::kUnits);
+}
+
 template <typename T, typename Stored, typename Index, bool kIndexed>
 void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& parallel) {
   using L = Lanes<T, kIndexed>;
@@ -150,8 +161,9 @@ void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& paral
   // Enough tasks for the threads to share evenly; each one packs the map anew, so no more than that.
   const int64_t parts = larger<int64_t>(1, 4 * parallel.threads / larger<int64_t>(1, groups * blocks));
 
+  const size_t most = most_units<L>(args, plan);
   run_tasks(parallel, groups * blocks * parts, [&] {
-    return [&, map = Lined<typename L::Unit>{}, emitter = Emitter<T, Stored, Index>(args),
+    return [&, map = Lined<typename L::Unit>(most), emitter = Emitter<T, Stored, Index>(args),
             bins = Lined<typename L::Unit>(static_cast<size_t>(args.pyramid.bins) * L::kUnits)](int64_t task) mutable {
       const Group& group = plan.groups[static_cast<size_t>(task / (blocks * parts))];
       const int64_t block = task / parts % blocks, part = task % parts, count = group.end - group.begin;
@@ -161,10 +173,6 @@ void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& paral
       const int64_t first_channel = block * kLanes;
       const int channels = static_cast<int>(smaller<int64_t>(kLanes, args.channels - first_channel));
 
-      const int64_t cells = static_cast<int64_t>(features.height) * features.width;
-      const int64_t positions = cells * group.tables.slots() + kLanes;
-      const size_t units = static_cast<size_t>(positions * L::kUnits);
-      if (map.size() < units) map.resize(units);
       pack<L, Stored, T>(features, group.image, first_channel, channels, map.data());
       build_tables<L>(group.tables, features.height, features.width, map.data());
 

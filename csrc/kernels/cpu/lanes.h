@@ -61,8 +61,8 @@ struct Lanes<float, true> {
   static void encode(Cells keys, uint32_t cell, Unit* to, int lane) {
     const Cells inverted = static_cast<int32_t>(~cell) - Cells{};
     int32_t* halves_to = reinterpret_cast<int32_t*>(to + lane);
-    store(halves_to, interleave_low<int32_t>(inverted, keys));
-    store(halves_to + Vector<int32_t>::kSize, interleave_high<int32_t>(inverted, keys));
+    store(halves_to, interleave<int32_t, 0>(inverted, keys));
+    store(halves_to + Vector<int32_t>::kSize, interleave<int32_t, 1>(inverted, keys));
   }
   static Cells keys_at(const Unit* from, int lane) { return halves<1>(from + lane); }
   static Cells cells_at(const Unit* from, int lane) { return ~halves<0>(from + lane); }

@@ -41,10 +41,22 @@ inline void pack_square(const T* channels, int64_t stride, int64_t cell, typenam
   }
 }
 
-// Asks for the values of the next kLanes channels, which are packed next: the processor does not guess them.
+// The next kLanes channels are packed next, and the processor does not guess them. More bytes than this would crowd
+// what is packed now out of the cache.
+constexpr int64_t kFetchedBytes = int64_t{128} << 10;
+
+// Asks for a position's.
+template <typename Stored>
+inline void fetch_next_channels(const Stored* from) {
+  __builtin_prefetch(from + kLanes, 0, 2);
+}
+
+// Asks for those of a line of positions, for channels that are `channel_stride` apart.
 template <typename Stored>
 inline void fetch_next_channels(const Stored* from, int64_t channel_stride) {
-  __builtin_prefetch(from + kLanes * channel_stride, 0, 2);
+  if (kLanes * channel_stride * static_cast<int64_t>(sizeof(Stored)) > kFetchedBytes) return;
+#pragma GCC unroll 16
+  for (int c = 0; c < kLanes; ++c) __builtin_prefetch(from + (kLanes + c) * channel_stride, 0, 2);
 }
 
 // A run of `count` positions, `step` apart, whose channels are side by side; the first one is cell number `cell`.
@@ -53,7 +65,7 @@ void pack_positions(const Stored* from, int64_t step, int64_t count, int channel
   if constexpr (std::is_same_v<Stored, T>) {
     if (channels == kLanes) {
       for (int64_t i = 0; i < count; ++i) {
-        fetch_next_channels(from + i * step, 1);
+        fetch_next_channels(from + i * step);
         pack_position<L, T>(from + i * step, cell + i, to + i * L::kUnits);
       }
       return;
@@ -61,32 +73,46 @@ void pack_positions(const Stored* from, int64_t step, int64_t count, int channel
   }
   alignas(64) T values[kLanes] = {};
   for (int64_t i = 0; i < count; ++i) {
-    fetch_next_channels(from + i * step, 1);
+    fetch_next_channels(from + i * step);
     widen(from + i * step, 1, channels, values);
     pack_position<L, T>(values, cell + i, to + i * L::kUnits);
   }
 }
 
-// The same for channels that are `channel_stride` apart. A run shorter than kLanes writes kLanes positions all the
-// same.
+// The chunks of kLanes positions that cover a run of `count`, as the number of each one's first position. The last
+// chunk of a run overlaps the one before it; that of a shorter run is all there is.
+template <typename Visit>
+inline void for_chunks(int64_t count, const Visit& visit) {
+  for (int64_t done = 0; done < count; done += kLanes) visit(larger<int64_t>(0, smaller(done, count - kLanes)));
+}
+
+// kLanes channels that are `channel_stride` apart, whose positions are side by side.
+template <typename L, typename T>
+void pack_squares(const T* from, int64_t channel_stride, int64_t count, int64_t cell, typename L::Unit* to) {
+  for_chunks(count, [&](int64_t first) {
+    fetch_next_channels(from + first, channel_stride);
+    pack_square<L>(from + first, channel_stride, cell + first, to + first * L::kUnits);
+  });
+}
+
+// The same for any number and type of channels, with positions `step` apart. A run shorter than kLanes writes kLanes
+// positions all the same.
 template <typename L, typename Stored, typename T>
 void pack_channels(const Stored* from, int64_t channel_stride, int64_t step, int64_t count, int channels, int64_t cell,
                    typename L::Unit* to) {
-  const int64_t chunk = smaller<int64_t>(kLanes, count);
-  const bool as_it_is = std::is_same_v<Stored, T> && step == 1 && chunk == kLanes && channels == kLanes;
-  alignas(64) T block[kLanes * kLanes];
-  if (!as_it_is) std::fill_n(block, kLanes * kLanes, T(0));
-  for (int64_t done = 0; done < count; done += kLanes) {
-    const int64_t first = smaller(done, count - chunk);  // the last chunk overlaps the one before it
-    const Stored* corner = from + first * step;
-    for (int c = 0; c < channels; ++c) fetch_next_channels(corner + c * channel_stride, channel_stride);
-    if (as_it_is) {
-      pack_square<L>(reinterpret_cast<const T*>(corner), channel_stride, cell + first, to + first * L::kUnits);
-      continue;
+  if constexpr (std::is_same_v<Stored, T>) {
+    if (step == 1 && count >= kLanes && channels == kLanes) {
+      return pack_squares<L>(from, channel_stride, count, cell, to);
     }
+  }
+  const int64_t chunk = smaller<int64_t>(kLanes, count);
+  alignas(64) T block[kLanes * kLanes] = {};
+  for_chunks(count, [&](int64_t first) {
+    const Stored* corner = from + first * step;
+    fetch_next_channels(corner, channel_stride);
     for (int c = 0; c < channels; ++c) widen(corner + c * channel_stride, step, chunk, block + c * kLanes);
     pack_square<L>(block, kLanes, cell + first, to + first * L::kUnits);
-  }
+  });
 }
 
 // Channels [first_channel, first_channel + channels) of one image; lanes beyond hold zeros. `to` has room for kLanes

@@ -16,18 +16,20 @@ struct Parallel {
 };
 
 // Tasks differ much in cost, so workers take the next one as they get free; of very many, several in a row, as
-// neighbours read the same memory. `make_body()` is called once a worker and returns what is then called with each task
-// number: the place for a worker's scratch memory.
+// neighbours read the same memory, and fewer towards the end, so that all get ready at once. `make_body()` is called
+// once a worker and returns what is then called with each task number: the place for a worker's scratch memory.
 template <typename MakeBody>
 void run_tasks(const Parallel& parallel, int64_t tasks, const MakeBody& make_body) {
   const int workers = static_cast<int>(tasks < parallel.threads ? tasks : parallel.threads);
-  constexpr int64_t kTurns = 16;  // of a worker
-  const int64_t row = larger<int64_t>(1, tasks / (kTurns * parallel.threads));
+  constexpr int64_t kTurns = 16;  // of a worker, were all its rows as long as the next one
   std::atomic<int64_t> next{0};
   const auto work = [&](int) {
     auto body = make_body();
-    for (int64_t begin = next.fetch_add(row); begin < tasks; begin = next.fetch_add(row)) {
-      for (int64_t task = begin; task < smaller(begin + row, tasks); ++task) body(task);
+    for (int64_t begin = next; begin < tasks;) {
+      const int64_t end = begin + larger<int64_t>(1, (tasks - begin) / (kTurns * parallel.threads));
+      if (!next.compare_exchange_weak(begin, end)) continue;
+      for (int64_t task = begin; task < end; ++task) body(task);
+      begin = next;
     }
   };
   if (workers <= 1) {

@@ -22,7 +22,8 @@ inline void store(E* to, typename Vector<E>::type value) {
   *reinterpret_cast<typename Vector<E>::unaligned*>(to) = value;
 }
 
-// Memory that starts a line, so that no vector lies across two of them: such a load takes twice as long.
+// Memory that starts a line, so that no vector lies across two of them: such a load takes twice as long. What it holds
+// at first is not set.
 template <typename E>
 struct LineAllocator {
   using value_type = E;
@@ -30,6 +31,7 @@ struct LineAllocator {
 
   E* allocate(size_t count) { return static_cast<E*>(::operator new(count * sizeof(E), kLine)); }
   void deallocate(E* memory, size_t) { ::operator delete(memory, kLine); }
+  void construct(E* at) { ::new (static_cast<void*>(at)) E; }
   bool operator==(const LineAllocator&) const { return true; }
 };
 
@@ -69,49 +71,80 @@ struct KeyLanes {
   void merge_from(const K* from) { merge(load_from(from)); }
 };
 
-// Interleaves the halves of two vectors: a0 b0 a1 b1 ... from their lower or their upper halves.
-template <typename V, int kSize, int kFrom, int... kIndex>
+// Interleaves two vectors, segment by segment: a0 b0 a1 b1 ... from the lower (kUpper 0) or the upper half (1) of each.
+template <typename V, int kSize, int kSegment, int kUpper, int... kIndex>
 inline V interleave_at(V a, V b, std::integer_sequence<int, kIndex...>) {
-  return __builtin_shufflevector(a, b, (kFrom + kIndex / 2 + (kIndex % 2) * kSize)...);
+  return __builtin_shufflevector(
+      a, b, (kIndex / kSegment * kSegment + kUpper * (kSegment / 2) + kIndex % kSegment / 2 + kIndex % 2 * kSize)...);
 }
 
-template <typename E>
-inline typename Vector<E>::type interleave_low(typename Vector<E>::type a, typename Vector<E>::type b) {
+template <typename E, int kUpper, int kSegment = Vector<E>::kSize>
+inline typename Vector<E>::type interleave(typename Vector<E>::type a, typename Vector<E>::type b) {
   constexpr int kSize = Vector<E>::kSize;
-  return interleave_at<typename Vector<E>::type, kSize, 0>(a, b, std::make_integer_sequence<int, kSize>{});
+  return interleave_at<typename Vector<E>::type, kSize, kSegment, kUpper>(a, b,
+                                                                          std::make_integer_sequence<int, kSize>{});
 }
 
-template <typename E>
-inline typename Vector<E>::type interleave_high(typename Vector<E>::type a, typename Vector<E>::type b) {
-  constexpr int kSize = Vector<E>::kSize;
-  return interleave_at<typename Vector<E>::type, kSize, kSize / 2>(a, b, std::make_integer_sequence<int, kSize>{});
-}
-
-// Every second element of two vectors, from the first (kFrom 0) or the second one (1) on.
-template <typename V, int kFrom, int... kIndex>
+// Every second segment of two vectors, from the first (kFrom 0) or the second one (1) on.
+template <typename V, int kSegment, int kFrom, int... kIndex>
 inline V pick_at(V a, V b, std::integer_sequence<int, kIndex...>) {
-  return __builtin_shufflevector(a, b, (kFrom + 2 * kIndex)...);
+  return __builtin_shufflevector(a, b, ((2 * (kIndex / kSegment) + kFrom) * kSegment + kIndex % kSegment)...);
 }
 
-template <typename E, int kFrom>
+template <typename E, int kFrom, int kSegment = 1>
 inline typename Vector<E>::type every_second(typename Vector<E>::type a, typename Vector<E>::type b) {
-  return pick_at<typename Vector<E>::type, kFrom>(a, b, std::make_integer_sequence<int, Vector<E>::kSize>{});
+  return pick_at<typename Vector<E>::type, kSegment, kFrom>(a, b, std::make_integer_sequence<int, Vector<E>::kSize>{});
 }
 
-// Transposition in registers: kWidth vectors become kWidth elements of each lane side by side, lane after lane.
-// log2(kWidth) rounds, each interleaving the first half of the vectors with the second.
-template <typename E, int kWidth>
-inline void transpose(typename Vector<E>::type (&v)[kWidth]) {
+// Each kGroup vectors become kGroup elements of each lane of a segment side by side, lane after lane. log2(kGroup)
+// rounds, each interleaving the first half of the vectors with the second.
+template <typename E, int kGroup, int kSegment, int kWidth>
+inline void turn_segments(typename Vector<E>::type (&v)[kWidth]) {
   typename Vector<E>::type w[kWidth];
 #pragma GCC unroll 16
-  for (int round = 1; round < kWidth; round *= 2) {
+  for (int round = 1; round < kGroup; round *= 2) {
 #pragma GCC unroll 16
-    for (int i = 0; i < kWidth / 2; ++i) {
-      w[2 * i] = interleave_low<E>(v[i], v[i + kWidth / 2]);
-      w[2 * i + 1] = interleave_high<E>(v[i], v[i + kWidth / 2]);
+    for (int first = 0; first < kWidth; first += kGroup) {
+#pragma GCC unroll 16
+      for (int i = first; i < first + kGroup / 2; ++i) {
+        w[2 * i - first] = interleave<E, 0, kSegment>(v[i], v[i + kGroup / 2]);
+        w[2 * i - first + 1] = interleave<E, 1, kSegment>(v[i], v[i + kGroup / 2]);
+      }
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kWidth; ++i) v[i] = w[i];
+  }
+}
+
+// Segment s of vector g * kSegment + i becomes segment g of vector s * kSegment + i.
+template <typename E, int kSegment, int kWidth>
+inline void turn_order_of_segments(typename Vector<E>::type (&v)[kWidth]) {
+  typename Vector<E>::type w[kWidth];
+#pragma GCC unroll 16
+  for (int round = kSegment; round < kWidth; round *= 2) {
+#pragma GCC unroll 16
+    for (int first = 0; first < kWidth / 2; first += kSegment) {
+#pragma GCC unroll 16
+      for (int i = first; i < first + kSegment; ++i) {
+        w[i] = every_second<E, 0, kSegment>(v[i + first], v[i + first + kSegment]);
+        w[i + kWidth / 2] = every_second<E, 1, kSegment>(v[i + first], v[i + first + kSegment]);
+      }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) v[i] = w[i];
+  }
+}
+
+// Transposition in registers: kWidth vectors become kWidth elements of each lane side by side, lane after lane. Within
+// 16 bytes, or with whole ones, a step is one instruction that leaves its operands as they are.
+template <typename E, int kWidth>
+inline void transpose(typename Vector<E>::type (&v)[kWidth]) {
+  constexpr int kSegment = 16 / static_cast<int>(sizeof(E));
+  if constexpr (kWidth == Vector<E>::kSize) {
+    turn_segments<E, kSegment, kSegment>(v);
+    turn_order_of_segments<E, kSegment>(v);
+  } else {
+    turn_segments<E, kWidth, Vector<E>::kSize>(v);
   }
 }
 
