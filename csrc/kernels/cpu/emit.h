@@ -12,9 +12,6 @@ inline typename Vector<E>::type decode_keys(typename Vector<E>::type keys) {
   return keys ^ ((keys >> (8 * static_cast<int>(sizeof(E)) - 1)) & kMagnitude);
 }
 
-constexpr int64_t kLineBytes = 64;
-constexpr uintptr_t kPageBytes = 4096;
-
 // Writes `count` elements of `from` to `to`, where asked around the caches: whole lines then, the ends as usual.
 template <typename E>
 inline void write_run(const E* from, int64_t count, E* to, bool streamed) {
@@ -138,9 +135,9 @@ class Emitter {
   }
 
   const ForwardArgs& args_;
-  Lined<Bits> turned_;
+  Paged<Bits> turned_;
   Lined<int16_t> stored_;
-  Lined<int32_t> turned_cells_;
+  Paged<int32_t> turned_cells_;
   Lined<Index> indices_;
   bool streamed_;
 };

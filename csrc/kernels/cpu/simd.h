@@ -22,21 +22,31 @@ inline void store(E* to, typename Vector<E>::type value) {
   *reinterpret_cast<typename Vector<E>::unaligned*>(to) = value;
 }
 
-// Memory that starts a line, so that no vector lies across two of them: such a load takes twice as long. What it holds
-// at first is not set.
-template <typename E>
-struct LineAllocator {
+// Memory that starts at a multiple of kBytes; what it holds at first is not set.
+template <typename E, size_t kBytes>
+struct AlignedAllocator {
   using value_type = E;
-  static constexpr std::align_val_t kLine{64};
+  template <typename Other>
+  struct rebind {
+    using other = AlignedAllocator<Other, kBytes>;
+  };
 
-  E* allocate(size_t count) { return static_cast<E*>(::operator new(count * sizeof(E), kLine)); }
-  void deallocate(E* memory, size_t) { ::operator delete(memory, kLine); }
+  E* allocate(size_t count) { return static_cast<E*>(::operator new(count * sizeof(E), std::align_val_t{kBytes})); }
+  void deallocate(E* memory, size_t) { ::operator delete(memory, std::align_val_t{kBytes}); }
   void construct(E* at) { ::new (static_cast<void*>(at)) E; }
-  bool operator==(const LineAllocator&) const { return true; }
+  bool operator==(const AlignedAllocator&) const { return true; }
 };
 
+constexpr int64_t kLineBytes = 64;
+constexpr int64_t kPageBytes = 4096;
+
+// For vectors that are aligned: none lies across two lines, which would take a load twice as long.
 template <typename E>
-using Lined = std::vector<E, LineAllocator<E>>;
+using Lined = std::vector<E, AlignedAllocator<E, kLineBytes>>;
+
+// For stores that are not aligned: one across two pages takes hundreds of cycles.
+template <typename E>
+using Paged = std::vector<E, AlignedAllocator<E, kPageBytes>>;
 
 // kLanes integers of type K, the larger of two lane by lane.
 template <typename K>
