@@ -45,7 +45,7 @@ inline void pack_square(const T* channels, int64_t stride, int64_t cell, typenam
 // what is packed now out of the cache.
 constexpr int64_t kFetchedBytes = int64_t{128} << 10;
 
-// Asks for a position's.
+// Asks for those of one position.
 template <typename Stored>
 inline void fetch_next_channels(const Stored* from) {
   __builtin_prefetch(from + kLanes, 0, 2);

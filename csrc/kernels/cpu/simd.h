@@ -44,7 +44,7 @@ constexpr int64_t kPageBytes = 4096;
 template <typename E>
 using Lined = std::vector<E, AlignedAllocator<E, kLineBytes>>;
 
-// For stores that are not aligned: one across two pages takes hundreds of cycles.
+// For stores that are not aligned: one across two pages takes many times as long as another.
 template <typename E>
 using Paged = std::vector<E, AlignedAllocator<E, kPageBytes>>;
 
