@@ -10,7 +10,7 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 SOURCES := setup.py $(shell find csrc -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
-CXX_FILES := $(shell find csrc $(wildcard examples) -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
+CXX_FILES := $(shell find csrc tests/kernels $(wildcard examples) -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
 
 .PHONY: demo test lint format build benchmark fuzz abi-check gpu-check clean
 
@@ -46,9 +46,9 @@ abi-check: build  ## one binary under the oldest torch and under this one, bit f
 # A machine with a GPU may hold all that is needed and reach no registry: then nothing is fetched.
 gpu-check:  ## all that waits for a GPU: tests, compute-sanitizer, benchmarks, a report under benchmarks/results/
 	@if $(PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then \
-	  SPP_OPS_CUDA=1 $(PYTHON) setup.py --quiet build_ext --inplace && PYTHONPATH="$(CURDIR)" $(PYTHON) benchmarks/gpu_check.py $(ARGS); \
+	  SPP_OPS_CUDA=1 $(PYTHON) setup.py --quiet build_ext --inplace && PYTHONPATH="$(CURDIR)" $(PYTHON) -m benchmarks.gpu_check $(ARGS); \
 	else \
-	  $(MAKE) --no-print-directory build && $(BIN)/python benchmarks/gpu_check.py $(ARGS); \
+	  $(MAKE) --no-print-directory build && $(BIN)/python -m benchmarks.gpu_check $(ARGS); \
 	fi
 
 clean:

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gpu_report import markdown
-from gpu_speed import bars, speed
-from gpu_steps import ROOT, StepError, agreement, graph_replay, sanitizer, tests
 
 import spp_ops
-from spp_ops.files import atomic_write, write_json
-from spp_ops.machine import describe_machine
+from benchmarks.gpu_report import markdown
+from benchmarks.gpu_speed import bars, speed
+from benchmarks.gpu_steps import ROOT, StepError, agreement, graph_replay, sanitizer, tests
+from spp_ops.engine.files import atomic_write, write_json
+from spp_ops.engine.machine import describe_machine
 
 RESULTS = ROOT / "benchmarks" / "results"
 STEPS = ("tests", "memcheck", "racecheck", "CUDA graph", "torchvision agrees", "speed")

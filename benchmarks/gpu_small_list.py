@@ -1,6 +1,6 @@
 """A few small calls of every kernel, held against the reference: what compute-sanitizer can watch in minutes.
 
-``python benchmarks/gpu_small_list.py [DEVICE]`` runs it, on "cuda" by default; the exit code is 0 only if all results
+``python -m benchmarks.gpu_small_list [DEVICE]`` runs it, on "cuda" by default; the exit code is 0 only if all results
 were right.
 """
 

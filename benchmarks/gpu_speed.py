@@ -8,8 +8,8 @@ from statistics import median
 from typing import Any
 
 import torch
-from gpu_timing import captured, copy_bandwidth, peak_bytes, take_turns
 
+from benchmarks.gpu_timing import captured, copy_bandwidth, peak_bytes, take_turns
 from spp_ops.benchmarks.cases import CASES, Workload
 from spp_ops.benchmarks.peers import PEERS, Pass, Run
 

@@ -10,9 +10,9 @@ from itertools import product
 from pathlib import Path
 
 import torch
-from gpu_speed import CONTESTED
-from gpu_timing import captured
 
+from benchmarks.gpu_speed import CONTESTED
+from benchmarks.gpu_timing import captured
 from spp_ops.benchmarks.cases import CASES, Workload
 from spp_ops.benchmarks.check import DisagreementError, check
 from spp_ops.benchmarks.peers import PEERS, Pass

@@ -1,6 +1,6 @@
 """What each CUDA kernel takes of a multiprocessor: registers, spills, shared memory; and how many warps share it.
 
-``python benchmarks/kernel_resources.py [--arch 80 90 100] [--write PAGE]`` compiles the kernels with nvcc (no GPU
+``python -m benchmarks.kernel_resources [--arch 80 90 100] [--write PAGE]`` compiles the kernels with nvcc (no GPU
 needed), asks the sources for the size of their blocks on MAIN, and prints a Markdown table, or puts it at the end of a
 page. The exit code is 1 where a kernel spills registers, 2 where nvcc is missing or fails.
 """

@@ -1,12 +1,12 @@
 """Fast ROI spatial pyramid pooling, and the SPP-net system built on it (He et al., 2014, arXiv 1406.4729)."""
 
-from spp_ops import _extension
+from spp_ops._core import extension
 
-_extension.load()
+extension.load()
 
-from spp_ops import _registrations as _registrations  # noqa: E402  registers with what was just loaded
 from spp_ops import nn, onnx, reference  # noqa: E402
-from spp_ops._build_info import build_info  # noqa: E402
+from spp_ops._core import register as _register  # noqa: E402, F401  registers with what was just loaded
+from spp_ops._core.build_info import build_info  # noqa: E402
 from spp_ops.functional import (  # noqa: E402
     check_rois,
     roi_spatial_pyramid_pool,

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spp_ops import _checks, _geometry, _other_devices
-from spp_ops._checks import Levels
+from spp_ops._core import checks, geometry, other_devices
+from spp_ops._core.checks import Levels
 from spp_ops.projection import Projection, as_projections
 
 DEFAULT_LEVELS = (6, 3, 2, 1)
@@ -56,17 +56,17 @@ def roi_spatial_pyramid_pool(
             such a row gives NaN and no gradient, and `check_rois` raises the error on demand. Under torch.compile
             the CPU's error is a RuntimeError of the same text.
     """
-    maps = _checks.maps(features)
-    pairs = _checks.level_pairs(levels)
-    boxes = _checks.boxes(rois, maps[0])
-    chosen = _checks.chosen_maps(map_index, boxes)
+    maps = checks.maps(features)
+    pairs = checks.level_pairs(levels)
+    boxes = checks.boxes(rois, maps[0])
+    chosen = checks.chosen_maps(map_index, boxes)
     rules = as_projections(projection, len(maps))
-    area = _checks.positive("target_area", target_area)
+    area = checks.positive("target_area", target_area)
     if out is not None:
         bins = sum(rows * columns for rows, columns in pairs)
-        _checks.output(out, maps[0], boxes.size(0), maps[0].size(1) * bins)
-    if boxes.device.type not in _other_devices.WITH_KERNELS:
-        elsewhere = _other_devices.pool(maps, boxes, pairs, rules, map_index=chosen, target_area=area)
+        checks.output(out, maps[0], boxes.size(0), maps[0].size(1) * bins)
+    if boxes.device.type not in other_devices.WITH_KERNELS:
+        elsewhere = other_devices.pool(maps, boxes, pairs, rules, map_index=chosen, target_area=area)
         return elsewhere if out is None else out.copy_(elsewhere)
     numbers = [number for rule in rules for number in rule.numbers()]
     flat_levels = [number for pair in pairs for number in pair]
@@ -91,9 +91,9 @@ def spatial_pyramid_pool(features: Tensor, levels: Levels = DEFAULT_LEVELS) -> T
     Raises:
         TypeError, ValueError: The message names the argument, its value and what was expected.
     """
-    features = _checks.one_map(features)
+    features = checks.one_map(features)
     images, _, height, width = features.shape
-    boxes = torch.zeros(images, 5, dtype=_geometry.widest_float(features.device), device=features.device)
+    boxes = torch.zeros(images, 5, dtype=geometry.widest_float(features.device), device=features.device)
     boxes[:, 0] = torch.arange(images, device=features.device)
     boxes[:, 3] = width
     boxes[:, 4] = height
@@ -114,10 +114,10 @@ def split_levels(pooled: Tensor, levels: Levels, channels: int) -> list[Tensor]:
     Raises:
         TypeError, ValueError: The message names the argument, its value and what was expected.
     """
-    pairs = _checks.level_pairs(levels)
+    pairs = checks.level_pairs(levels)
     if not isinstance(pooled, Tensor):
         raise TypeError(f"pooled: expected a Tensor, got {type(pooled).__name__}")
-    _checks.require_strided("pooled", pooled)
+    checks.require_strided("pooled", pooled)
     if not isinstance(channels, int) or channels < 0:
         raise ValueError(f"channels: expected a number of channels, got {channels!r}")
     sizes = [channels * rows * columns for rows, columns in pairs]
@@ -141,9 +141,9 @@ def check_rois(
         ValueError: Names the first row with NaN or inf, or whose image or map is not there.
         TypeError: As `roi_spatial_pyramid_pool`.
     """
-    maps = _checks.maps(features)
-    boxes = _checks.boxes(rois, maps[0])
-    chosen = _checks.chosen_maps(map_index, boxes)
+    maps = checks.maps(features)
+    boxes = checks.boxes(rois, maps[0])
+    chosen = checks.chosen_maps(map_index, boxes)
     on_cpu = None if chosen is None else chosen.cpu()
     _call(torch.ops.spp_ops.check_rois, boxes.detach().cpu(), on_cpu, maps[0].size(0), len(maps))
 

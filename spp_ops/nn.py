@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from spp_ops import _checks
-from spp_ops._checks import Levels
+from spp_ops._core import checks
+from spp_ops._core.checks import Levels
 from spp_ops.functional import DEFAULT_LEVELS, DEFAULT_TARGET_AREA, roi_spatial_pyramid_pool, spatial_pyramid_pool
 from spp_ops.projection import Projections
 
@@ -21,7 +21,7 @@ class SpatialPyramidPool2d(nn.Module):
 
     def __init__(self, levels: Levels = DEFAULT_LEVELS) -> None:
         super().__init__()
-        _checks.level_pairs(levels)
+        checks.level_pairs(levels)
         self.levels = tuple(levels)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class RoISpatialPyramidPool(nn.Module):
         target_area: float = DEFAULT_TARGET_AREA,
     ) -> None:
         super().__init__()
-        _checks.level_pairs(levels)
+        checks.level_pairs(levels)
         self.levels = tuple(levels)
         self.projection = projection
         self.target_area = target_area

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from spp_ops import _checks
-from spp_ops._checks import Levels
-from spp_ops._geometry import place_boxes
+from spp_ops._core import checks
+from spp_ops._core.checks import Levels
+from spp_ops._core.geometry import place_boxes
 from spp_ops.projection import Projections, as_projections
 
 
@@ -30,14 +30,14 @@ def roi_spatial_pyramid_pool(
 
     Reads the boxes back from the device, so that bad rows raise a ValueError on every device.
     """
-    maps = _checks.maps(features)
-    pairs = _checks.level_pairs(levels)
-    boxes = _checks.boxes(rois, maps[0])
-    chosen = _checks.chosen_maps(map_index, boxes)
+    maps = checks.maps(features)
+    pairs = checks.level_pairs(levels)
+    boxes = checks.boxes(rois, maps[0])
+    chosen = checks.chosen_maps(map_index, boxes)
     sizes = [(each.shape[2], each.shape[3]) for each in maps]
     rules = as_projections(projection, len(maps))
     images = maps[0].shape[0]
-    area = _checks.positive("target_area", target_area)
+    area = checks.positive("target_area", target_area)
     placements = place_boxes(boxes, sizes, rules, images=images, map_index=chosen, target_area=area)
     _refuse_bad_rows(placements.map, boxes, chosen, images, len(maps))
     rows = [
@@ -47,14 +47,14 @@ def roi_spatial_pyramid_pool(
     pooled = _stack(rows, maps[0], pairs)
     if out is None:
         return pooled
-    _checks.output(out, maps[0], *pooled.shape)
+    checks.output(out, maps[0], *pooled.shape)
     return out.copy_(pooled)
 
 
 def spatial_pyramid_pool(features: Tensor, levels: Levels = (6, 3, 2, 1)) -> Tensor:
     """`spp_ops.spatial_pyramid_pool` in plain PyTorch: the window of every image is its whole map."""
-    features = _checks.one_map(features)
-    pairs = _checks.level_pairs(levels)
+    features = checks.one_map(features)
+    pairs = checks.level_pairs(levels)
     height, width = features.shape[2:]
     return _stack([pool_window(image, (0, 0, width, height), pairs) for image in features], features, pairs)
 

@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 import torch
 
-from spp_ops import _extension
+from spp_ops._core import extension
 
 CPU_LEVELS = ("baseline", "avx2", "avx512")  # slowest first
 
@@ -48,7 +48,7 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 @pytest.fixture
 def cuda() -> torch.device:
     """The GPU. SPP_OPS_REQUIRE_GPU=1 turns a skip for want of one into a failure."""
-    if not (torch.cuda.is_available() and _extension.build_info()["cuda"]):
+    if not (torch.cuda.is_available() and extension.build_info()["cuda"]):
         reason = "needs a GPU and a build with CUDA"
         if os.environ.get("SPP_OPS_REQUIRE_GPU") == "1":
             pytest.fail(reason)
@@ -61,7 +61,7 @@ def cpu_level(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each build of the CPU kernels that this processor can run, forced in turn."""
     if CPU_LEVELS.index(request.param) > CPU_LEVELS.index(_best_cpu_level()):
         pytest.skip(f"this processor has no {request.param}")
-    with _extension.force_cpu_level(request.param):
+    with extension.force_cpu_level(request.param):
         yield request.param
 
 

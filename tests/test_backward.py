@@ -215,7 +215,7 @@ def test_cpu_gradients_do_not_depend_on_level_or_threads(cpu_level: str, threads
     weights = torch.randn(200, 70 * 50, generator=generator)
     (gradient,) = torch.autograd.grad(spp_ops.roi_spatial_pyramid_pool(features, rois), features, weights)
     torch.set_num_threads(1)
-    with spp_ops._extension.force_cpu_level("baseline"):
+    with spp_ops._core.extension.force_cpu_level("baseline"):
         (expected,) = torch.autograd.grad(spp_ops.roi_spatial_pyramid_pool(features, rois), features, weights)
     assert_same(gradient, expected)
 

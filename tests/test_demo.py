@@ -11,14 +11,16 @@ from PIL import Image
 from rich.console import Console
 
 import spp_ops
-from spp_ops import comparison, demo, self_check
-from spp_ops.comparison import Comparison, Settings, Stages
-from spp_ops.comparison.report import as_data, table
-from spp_ops.comparison.results import BFLOAT16, FIVE, ONCE, ONE
-from spp_ops.comparison.work import products
-from spp_ops.detection import digits_demo
+from spp_ops import testing
+from spp_ops.benchmarks import rcnn
+from spp_ops.benchmarks.rcnn import Comparison, Settings, Stages
+from spp_ops.benchmarks.rcnn.report import as_data, table
+from spp_ops.benchmarks.rcnn.results import BFLOAT16, FIVE, ONCE, ONE
+from spp_ops.benchmarks.rcnn.work import products
+from spp_ops.demo import digit_detector
+from spp_ops.demo import main as demo
+from spp_ops.engine.progress import Steps
 from spp_ops.models import SPPNet, create
-from spp_ops.progress import Steps
 
 pytest.importorskip("cv2")
 pytest.importorskip("matplotlib")
@@ -50,7 +52,7 @@ def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_demo_prints_checks_and_saves(
     photo_file: Path, tmp_path: Path, small_networks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(self_check, "GRADIENT_CASES", self_check.GRADIENT_CASES[:1])
+    monkeypatch.setattr(testing, "GRADIENT_CASES", testing.GRADIENT_CASES[:1])
     text = io.StringIO()
     passed = demo.run(photo_file, tmp_path / "out", CPU, SMALL, Console(file=text, width=80), digit_pictures=3)
     assert passed
@@ -86,13 +88,13 @@ def test_demo_prints_checks_and_saves(
 
 
 def test_the_detector_that_comes_with_the_package(tmp_path: Path) -> None:
-    assert digits_demo.weights_bytes() < 5e6
-    assert digits_demo.digit_detector().classes == tuple("0123456789")
-    test = digits_demo.DigitTest.run(tmp_path, CPU, pictures=16)
+    assert digit_detector.weights_bytes() < 5e6
+    assert digit_detector.digit_detector().classes == tuple("0123456789")
+    test = digit_detector.DigitTest.run(tmp_path, CPU, pictures=16)
     assert len(test.found) == 16
     assert test.evaluation.eleven_point > LEAST_AP
     assert test.evaluation.coco.ap < test.evaluation.eleven_point
-    assert len(test.shown) == digits_demo.SHOWN_PICTURES
+    assert len(test.shown) == digit_detector.SHOWN_PICTURES
 
 
 def test_wrong_features_are_not_timed(
@@ -175,4 +177,4 @@ def test_bad_settings(name: str) -> None:
 def test_comparison_needs_windows() -> None:
     net = create("zf5", 2, hidden=())
     with pytest.raises(ValueError, match="windows: expected at least one, got none"):
-        comparison.compare(net, np.zeros((50, 50, 3), np.uint8), torch.zeros(0, 4), SMALL)
+        rcnn.compare(net, np.zeros((50, 50, 3), np.uint8), torch.zeros(0, 4), SMALL)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spp_ops.files import atomic_write, refuse_unwritable, write_json
+from spp_ops.engine.files import atomic_write, refuse_unwritable, write_json
 
 
 def test_file_appears_whole(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from strategies import DTYPES, LAYOUTS, Case, cases, levels
 
 import spp_ops
-from spp_ops import Projection, _vectorised, reference
-from spp_ops._extension import force_cpu_reading
+from spp_ops import Projection, reference
+from spp_ops._core import fallback
+from spp_ops._core.extension import force_cpu_reading
 
 
 @given(case=cases())
@@ -62,7 +63,7 @@ def test_many_windows(dtype: torch.dtype, layout: str, device: torch.device, thr
     rois = random_rois(300, 2, 50 * 16, 38 * 16, generator)
     pooled = spp_ops.roi_spatial_pyramid_pool(features.to(device), rois.to(device), projection=1 / 16)
     pairs = [(n, n) for n in (6, 3, 2, 1)]
-    expected = _vectorised.roi_spatial_pyramid_pool([features], rois, pairs, [Projection.rounded(1 / 16)])
+    expected = fallback.roi_spatial_pyramid_pool([features], rois, pairs, [Projection.rounded(1 / 16)])
     assert_same(pooled, expected)
 
 
@@ -71,7 +72,7 @@ def test_cpu_levels_and_threads_agree(cpu_level: str, threads: int) -> None:
     features = torch.randn(2, 70, 38, 50, generator=generator).relu()
     rois = random_rois(200, 2, 50 * 16, 38 * 16, generator)
     pooled = spp_ops.roi_spatial_pyramid_pool(features, rois, projection=1 / 16)
-    with spp_ops._extension.force_cpu_level("baseline"):
+    with spp_ops._core.extension.force_cpu_level("baseline"):
         assert_same(pooled, spp_ops.roi_spatial_pyramid_pool(features, rois, projection=1 / 16))
 
 

@@ -16,7 +16,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 import spp_ops
-from spp_ops import _other_devices, reference
+from spp_ops import reference
+from spp_ops._core import other_devices
 
 DEVICE = torch.device("lazy")  # known to torch by name, served by none of its builds
 
@@ -59,7 +60,7 @@ class PretendDevice(TorchDispatchMode):
 
 @pytest.fixture
 def elsewhere() -> Iterator[None]:
-    _other_devices._warn.cache_clear()
+    other_devices._warn.cache_clear()
     with PretendDevice(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -121,4 +122,4 @@ def test_devices_with_kernels_are_not_asked() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         spp_ops.roi_spatial_pyramid_pool(torch.randn(1, 3, 9, 11), torch.zeros(1, 5))
-    assert ("cuda" in _other_devices.WITH_KERNELS) == bool(spp_ops.build_info()["cuda"])
+    assert ("cuda" in other_devices.WITH_KERNELS) == bool(spp_ops.build_info()["cuda"])

@@ -15,7 +15,7 @@ from torchvision.ops import roi_pool
 
 import spp_ops
 from spp_ops import Projection
-from spp_ops._geometry import place_boxes
+from spp_ops._core.geometry import place_boxes
 
 scales = st.sampled_from([1.0, 0.5, 0.25, 1 / 16, 0.3])
 

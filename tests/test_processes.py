@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from launching import run_python
 
-from spp_ops.processes import gathered, make_fabric
+from spp_ops.engine.distributed import gathered, make_fabric
 
 WORKER = """
 import atexit, sys
@@ -20,7 +20,7 @@ def note():  # registered first, so the last to run
 
 atexit.register(note)
 
-from spp_ops.processes import gathered, make_fabric
+from spp_ops.engine.distributed import gathered, make_fabric
 
 fabric = make_fabric(torch.device("cpu"))
 if fabric.global_rank == int(sys.argv[2]):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from spp_ops._geometry import place_boxes
+from spp_ops._core.geometry import place_boxes
 from spp_ops.projection import AxisRule, CornerRule, Fit, Projection, RoundOp, as_projections
 from spp_ops.receptive_field import ReceptiveField
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import Case, cases
 
-from spp_ops import Projection, _vectorised, reference
-from spp_ops._checks import level_pairs
+from spp_ops import Projection, reference
+from spp_ops._core import fallback
+from spp_ops._core.checks import level_pairs
 
 NAN = float("nan")
 
@@ -84,7 +85,7 @@ def test_of_no_cells_the_maximum_is_0() -> None:
 
 
 def vectorised(case: Case, maps: list[torch.Tensor]) -> torch.Tensor:
-    return _vectorised.roi_spatial_pyramid_pool(
+    return fallback.roi_spatial_pyramid_pool(
         maps,
         case.rois,
         level_pairs(case.levels),
@@ -124,8 +125,8 @@ def test_the_form_without_loops_gives_nan_and_no_gradient_for_bad_rows() -> None
     rois = torch.tensor([good, [2.0, 0, 0, 4, 4], [-1.0, 0, 0, 4, 4], [0.5, 0, 0, 4, 4], [0, NAN, 0, 4, 4], good, good])
     map_index = torch.tensor([0, 0, 0, 0, 0, 2, -1])
     rules = [Projection.cells()] * 2
-    pooled = _vectorised.roi_spatial_pyramid_pool(maps, rois, [(2, 2), (1, 1)], rules, map_index=map_index)
-    alone = _vectorised.roi_spatial_pyramid_pool(maps, rois[:1], [(2, 2), (1, 1)], rules, map_index=map_index[:1])
+    pooled = fallback.roi_spatial_pyramid_pool(maps, rois, [(2, 2), (1, 1)], rules, map_index=map_index)
+    alone = fallback.roi_spatial_pyramid_pool(maps, rois[:1], [(2, 2), (1, 1)], rules, map_index=map_index[:1])
     assert_same(pooled[:1], alone)
     assert pooled[1:].isnan().all()
     assert_same(gradients(pooled, maps, torch.ones_like(pooled)), gradients(alone, maps, torch.ones_like(alone)))
@@ -135,7 +136,7 @@ def test_the_form_without_loops_gives_nan_and_no_gradient_for_bad_rows() -> None
 def test_the_form_without_loops_takes_maps_without_images_or_channels(shape: tuple[int, ...]) -> None:
     features = torch.empty(shape, requires_grad=True)
     rois = torch.zeros(min(shape[0], 1), 5)
-    pooled = _vectorised.roi_spatial_pyramid_pool([features], rois, [(2, 2)], [Projection.cells()])
+    pooled = fallback.roi_spatial_pyramid_pool([features], rois, [(2, 2)], [Projection.cells()])
     assert pooled.shape == (len(rois), shape[1] * 4)
     assert torch.autograd.grad(pooled.sum(), features)[0].shape == shape
 

@@ -1,6 +1,6 @@
 """The pyramid against plainer pools, one training size against two, and the ways of testing: ants and bees.
 
-    python benchmarks/classification/heads.py [--seeds 5]
+    python -m benchmarks.classification.heads [--seeds 5]
 
 Heads (one linear layer) on SqueezeNet's frozen ImageNet features, trained by the project's own loop. The learning
 rate is chosen for each pool by cross-validation on the training pictures, so the test pictures decide nothing.
@@ -19,20 +19,20 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from rows import NETWORK, SIZES, pictures, test_rows, training_rows
 from torch import Tensor, nn
 
+from benchmarks.classification.rows import NETWORK, SIZES, pictures, test_rows, training_rows
 from spp_ops.classification.augmentation import POSITIONS
 from spp_ops.classification.config import TrainingConfig
 from spp_ops.classification.data import epoch_size
 from spp_ops.classification.training import Trainer
 from spp_ops.classification.views import MULTI_VIEW_SCALES, ScaleViews, make_views
-from spp_ops.files import write_json
-from spp_ops.machine import describe_machine
+from spp_ops.engine.config import as_data
+from spp_ops.engine.distributed import make_fabric
+from spp_ops.engine.files import write_json
+from spp_ops.engine.machine import describe_machine
+from spp_ops.engine.seeds import seed_of
 from spp_ops.models.spp_net import fully_connected
-from spp_ops.processes import make_fabric
-from spp_ops.records import as_data
-from spp_ops.seeds import seed_of
 
 RESULTS = Path(__file__).parents[1] / "results" / "classification" / "heads.json"
 CHANNELS = 512

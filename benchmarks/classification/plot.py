@@ -1,6 +1,6 @@
 """Draw the errors that heads.py wrote: docs/images/classification_heads.png.
 
-python benchmarks/classification/plot.py
+python -m benchmarks.classification.plot
 """
 
 from __future__ import annotations

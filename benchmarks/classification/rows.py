@@ -3,7 +3,7 @@
 A row holds the levels of {6,3,2,1} one after the other. The rows of a plain 6 x 6 pool are its first columns and those
 of a global max pool its last, so the three heads are compared on the same numbers. `heads.py` asks for what it needs;
 
-    python benchmarks/classification/rows.py train 256 448
+    python -m benchmarks.classification.rows train 256 448
 
 computes the training rows and those of some test scales ahead.
 """
@@ -21,6 +21,7 @@ from rich.progress import track
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
+from benchmarks.data_root import find_data
 from spp_ops.classification.augmentation import CROP, POSITIONS, crop_window
 from spp_ops.classification.config import NetworkConfig
 from spp_ops.classification.evaluation import Pictures
@@ -28,8 +29,7 @@ from spp_ops.classification.scoring import ViewScorer
 from spp_ops.classification.views import ScaleViews, Views, make_views
 from spp_ops.datasets.folders import read_folders
 from spp_ops.datasets.labelled import LabelledImages
-from spp_ops.datasets.root import find_data
-from spp_ops.files import atomic_write
+from spp_ops.engine.files import atomic_write
 from spp_ops.models import SPPNet
 
 SIZES = (224, 180)

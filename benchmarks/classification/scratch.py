@@ -1,6 +1,6 @@
 """ZF-5 from random weights on ants and bees: does the loss fall, and how many pictures a second go through training.
 
-python benchmarks/classification/scratch.py [--epochs 4] [--device cuda]
+python -m benchmarks.classification.scratch [--epochs 4] [--device cuda]
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pathlib import Path
 import click
 import torch
 from rich.console import Console
-from rows import pictures
 
+from benchmarks.classification.rows import pictures
 from spp_ops.classification import Job, NetworkConfig, TrainingConfig, train
 from spp_ops.cli._options import device_option
-from spp_ops.files import write_json
-from spp_ops.machine import describe_machine
-from spp_ops.records import as_data
+from spp_ops.engine.config import as_data
+from spp_ops.engine.files import write_json
+from spp_ops.engine.machine import describe_machine
 
 RESULTS = Path(__file__).parents[1] / "results" / "classification" / "scratch.json"
 

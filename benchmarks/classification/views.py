@@ -1,6 +1,6 @@
 """Views pooled from feature maps beside the same views cut from the picture: time and agreement, on ants and bees.
 
-    python benchmarks/classification/views.py RUN [--pictures 20]
+    python -m benchmarks.classification.views RUN [--pictures 20]
 
 RUN is a classifier trained by `spp-ops train-classifier`. Times are processor time, so that other work on the machine
 counts for little; both ways run in turn on each picture.
@@ -18,14 +18,14 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from rows import pictures
 
+from benchmarks.classification.rows import pictures
 from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.classification.evaluation import Pictures
 from spp_ops.classification.scoring import Source, ViewScorer
 from spp_ops.classification.views import make_views
-from spp_ops.files import write_json
-from spp_ops.machine import describe_machine
+from spp_ops.engine.files import write_json
+from spp_ops.engine.machine import describe_machine
 
 RESULTS = Path(__file__).parents[1] / "results" / "classification" / "views.json"
 SOURCES: tuple[Source, ...] = ("maps", "images")

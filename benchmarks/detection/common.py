@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
+from benchmarks.data_root import find_data
 from spp_ops.datasets.detection import DetectionImages
-from spp_ops.datasets.root import find_data
 from spp_ops.datasets.voc_detection import read_voc_detection
-from spp_ops.detection.evaluation import evaluate_detections
-from spp_ops.detection.interface import Detector
+from spp_ops.detection.detectors.base import Detector
+from spp_ops.detection.detectors.inference import find_windows, run_detector
+from spp_ops.detection.evaluation.evaluate import evaluate_detections
 from spp_ops.detection.proposals import Boxes
-from spp_ops.detection.running import find_windows, run_detector
-from spp_ops.machine import describe_machine
+from spp_ops.engine.machine import describe_machine
 
 RESULTS = Path(__file__).parents[1] / "results" / "detection"
 WEIGHTS = ("weights", "squeezenet1_0_imagenet.pt")

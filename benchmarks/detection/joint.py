@@ -1,6 +1,6 @@
 """End-to-end training of detectors on real data, several seeds: with the convolutions learning, and with them frozen.
 
-python benchmarks/detection/joint.py raccoon|boards [--seeds 3] [--runs FOLDER]
+python -m benchmarks.detection.joint raccoon|boards [--seeds 3] [--runs FOLDER]
 
 Writes benchmarks/results/detection/joint-DATA.json after each seed and goes on where it was.
 """
@@ -14,15 +14,15 @@ from typing import Any
 
 import click
 import torch
-from common import RESULTS, WEIGHTS, Experiment, load_results, machine_of, score
 from rich.console import Console
 
-from spp_ops.datasets.root import find_data
+from benchmarks.data_root import find_data
+from benchmarks.detection.common import RESULTS, WEIGHTS, Experiment, load_results, machine_of, score
 from spp_ops.detection import CombinedDetector, SPPDetector
-from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.joint import JointConfig, JointJob, train_joint
-from spp_ops.files import write_json
-from spp_ops.records import as_data
+from spp_ops.engine.config import as_data
+from spp_ops.engine.files import write_json
 
 TEST_SCALES = {
     "raccoon": {"1 scale": (400,), "5 scales": (240, 320, 400, 480, 576)},

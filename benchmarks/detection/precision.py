@@ -1,6 +1,6 @@
 """What bfloat16 in its fully connected layers changes in what a trained detector finds.
 
-python benchmarks/detection/precision.py RUN raccoon|boards
+python -m benchmarks.detection.precision RUN raccoon|boards
 
 Prints the average precision on the test pictures both ways, and how far the detections' scores move.
 """
@@ -12,13 +12,13 @@ from pathlib import Path
 
 import click
 import numpy as np
-from common import Experiment
 from torch import nn
 
+from benchmarks.detection.common import Experiment
 from spp_ops.detection import SPPDetector
-from spp_ops.detection.dense import Dense, dense
-from spp_ops.detection.evaluation import evaluate_detections
-from spp_ops.detection.running import find_windows, run_detector
+from spp_ops.detection.detectors.inference import find_windows, run_detector
+from spp_ops.detection.evaluation.evaluate import evaluate_detections
+from spp_ops.detection.features.linear import Dense, dense
 
 
 @click.command()

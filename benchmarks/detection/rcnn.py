@@ -1,6 +1,6 @@
 """R-CNN and SPP-net with the same windows, pyramid, SVMs and box regression on real data: accuracy and time.
 
-python benchmarks/detection/rcnn.py raccoon|boards [--runs FOLDER]
+python -m benchmarks.detection.rcnn raccoon|boards [--runs FOLDER]
 
 Both look at the few windows that selective search finds on small pictures, as R-CNN sends each of them through all
 convolutions, in training as well. Writes benchmarks/results/detection/rcnn-DATA.json after each contestant and goes on
@@ -16,18 +16,18 @@ from typing import Any
 
 import click
 import torch
-from common import RESULTS, WEIGHTS, Experiment, load_results, machine_of
 from rich.console import Console
-from staged import SCALES, TARGET_AREAS, TRAINING
 
-from spp_ops.datasets.root import find_data
+from benchmarks.data_root import find_data
+from benchmarks.detection.common import RESULTS, WEIGHTS, Experiment, load_results, machine_of
+from benchmarks.detection.staged import SCALES, TARGET_AREAS, TRAINING
 from spp_ops.detection import DetectorConfig, ProposalConfig
-from spp_ops.detection.evaluation import evaluate_detections
-from spp_ops.detection.interface import Detector
-from spp_ops.detection.running import find_windows
+from spp_ops.detection.detectors.base import Detector
+from spp_ops.detection.detectors.inference import find_windows
+from spp_ops.detection.evaluation.evaluate import evaluate_detections
 from spp_ops.detection.staged import StagedJob, train_rcnn, train_staged
-from spp_ops.files import write_json
-from spp_ops.records import as_data
+from spp_ops.engine.config import as_data
+from spp_ops.engine.files import write_json
 
 PROPOSALS = ProposalConfig(side=200)
 

@@ -1,6 +1,6 @@
 """The paper's staged training on real data: pyramids, scales, box regression, fine-tuned layers.
 
-python benchmarks/detection/staged.py raccoon|boards [--seeds 2] [--runs FOLDER] [--only TEXT]
+python -m benchmarks.detection.staged raccoon|boards [--seeds 2] [--runs FOLDER] [--only TEXT]
 
 Feature maps are computed once and shared by all runs. Writes benchmarks/results/detection/staged-DATA.json after each
 run and goes on where it was.
@@ -15,21 +15,21 @@ from typing import Any
 
 import click
 import torch
-from common import RESULTS, WEIGHTS, Experiment, load_results, machine_of
 from rich.console import Console
 
+from benchmarks.data_root import find_data
+from benchmarks.detection.common import RESULTS, WEIGHTS, Experiment, load_results, machine_of
 from spp_ops.datasets.image import load_image
-from spp_ops.datasets.root import find_data
 from spp_ops.detection import SPPDetector
-from spp_ops.detection.detector_config import DetectorConfig
-from spp_ops.detection.evaluation import evaluate_detections
-from spp_ops.detection.postprocess import select
+from spp_ops.detection.detectors.config import DetectorConfig
+from spp_ops.detection.detectors.inference import find_windows
+from spp_ops.detection.detectors.postprocess import select
+from spp_ops.detection.evaluation.evaluate import evaluate_detections
+from spp_ops.detection.features.regions import ScaledMaps
 from spp_ops.detection.proposals import Boxes
-from spp_ops.detection.regions import ScaledMaps
-from spp_ops.detection.running import find_windows
 from spp_ops.detection.staged import SMALL, StagedConfig, StagedJob, train_staged
-from spp_ops.files import write_json
-from spp_ops.records import as_data
+from spp_ops.engine.config import as_data
+from spp_ops.engine.files import write_json
 
 # Shorter sides of the resized photos; those of the raccoons are the smaller ones, and their objects the larger ones.
 SCALES = {

@@ -1,6 +1,6 @@
 """The measured average precisions as a table in Markdown and as a picture.
 
-python benchmarks/detection/table.py
+python -m benchmarks.detection.table
 
 Reads benchmarks/results/detection/{joint,staged,rcnn}-{raccoon,boards}.json, as far as they are there, prints the table
 and writes docs/images/detection_map.png.
@@ -17,9 +17,9 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from common import RESULTS, load_results
 
-from spp_ops.files import atomic_write
+from benchmarks.detection.common import RESULTS, load_results
+from spp_ops.engine.files import atomic_write
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "detection_map.png"
 DATA = {"raccoon": "raccoons", "boards": "boards"}

@@ -1,6 +1,6 @@
 """Train the detector of digits that comes with the package, from scratch, and test it on pictures it has not seen.
 
-python benchmarks/detection/train_digits.py [--run runs/digits] [--seed 0]
+python -m benchmarks.detection.train_digits [--run runs/digits] [--seed 0]
 
 Goes on where it was. Some twenty minutes on one busy core; writes spp_ops/detection/pretrained/digits.
 """
@@ -12,16 +12,16 @@ from pathlib import Path
 
 import click
 import torch
-from common import RESULTS, machine_of
 from rich.console import Console
 
+from benchmarks.detection.common import RESULTS, machine_of
+from spp_ops.demo.digit_detector import CLASSES, FOLDER, digit_pictures
 from spp_ops.detection import DetectorConfig, ProposalConfig
-from spp_ops.detection.digits_demo import CLASSES, FOLDER, digit_pictures
-from spp_ops.detection.evaluation import evaluate_detections
+from spp_ops.detection.detectors.inference import run_detector
+from spp_ops.detection.evaluation.evaluate import evaluate_detections
 from spp_ops.detection.joint import JointConfig, JointJob, train_joint
-from spp_ops.detection.running import run_detector
-from spp_ops.files import write_json
-from spp_ops.records import as_data
+from spp_ops.engine.config import as_data
+from spp_ops.engine.files import write_json
 
 # Digits of 16 pixels have few cells of stride 8 to themselves: windows keep all of them (no inset), and small ones
 # are looked at on enlarged pictures.

@@ -16,7 +16,7 @@ from spp_ops.benchmarks.peers import PEERS
 from spp_ops.benchmarks.report import machine, quartiles, rows, times
 from spp_ops.benchmarks.results import Contest, Peaks, Record
 from spp_ops.benchmarks.scaling import ScalingRecord
-from spp_ops.files import atomic_write
+from spp_ops.engine.files import atomic_write
 
 # The records the page is made of: file, and the arguments of `spp-ops benchmark` that make it. A record grows run by
 # run, so that no run takes long; peers that need minutes for a pass over a workload are left out there.

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 from spp_ops.benchmarks.report import rows, times
 from spp_ops.benchmarks.results import Contest, Record
 from spp_ops.benchmarks.scaling import Curve, ScalingRecord
-from spp_ops.files import atomic_write
+from spp_ops.engine.files import atomic_write
 
 OURS, FLOOR, OTHER = "#e07b39", "#b8b8c0", "#3b6ea8"
 SHOWN_OF_OURS = ("ours",)  # its variants have tables

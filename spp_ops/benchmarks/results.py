@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from spp_ops.files import write_json
-from spp_ops.machine import describe_machine
+from spp_ops.engine.files import write_json
+from spp_ops.engine.machine import describe_machine
 
 FORMAT = 1
 PEER_PACKAGES = ("torchvision", "openvino", "onnxruntime", "paddlepaddle", "numpy")

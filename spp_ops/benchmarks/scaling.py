@@ -29,7 +29,7 @@ from spp_ops.benchmarks.results import (
     require_same_machine,
     require_texts,
 )
-from spp_ops.files import write_json
+from spp_ops.engine.files import write_json
 
 MAIN = CASES["MAIN"]
 FLAT_FROM = 20  # cells a side: larger windows should cost no more

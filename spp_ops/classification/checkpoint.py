@@ -17,9 +17,9 @@ from spp_ops.classification.config import (
     network_from_data,
     training_from_data,
 )
-from spp_ops.files import atomic_write
+from spp_ops.engine.config import as_data, expect
+from spp_ops.engine.files import atomic_write
 from spp_ops.models import SPPNet
-from spp_ops.records import as_data, expect
 
 FILE_NAME = "checkpoint.pt"
 _FORMAT = 1

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+from spp_ops.engine.config import as_tuples, expect
+from spp_ops.engine.distributed import Precision
 from spp_ops.models import SPPNet, create
-from spp_ops.processes import Precision
-from spp_ops.records import as_tuples, expect
 
 SizeRule: TypeAlias = Literal["alternate", "random"]
 LARGEST_SIZE = 10_000  # pixels a side
@@ -104,10 +104,10 @@ class TrainingConfig:
 
 
 def network_from_data(data: Mapping[str, Any]) -> NetworkConfig:
-    """Invert `spp_ops.records.as_data`."""
+    """Invert `spp_ops.engine.config.as_data`."""
     return NetworkConfig(**{name: as_tuples(value) for name, value in data.items()})
 
 
 def training_from_data(data: Mapping[str, Any]) -> TrainingConfig:
-    """Invert `spp_ops.records.as_data`."""
+    """Invert `spp_ops.engine.config.as_data`."""
     return TrainingConfig(**{name: as_tuples(value) for name, value in data.items()})

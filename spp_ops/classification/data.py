@@ -17,7 +17,7 @@ from spp_ops.classification.augmentation import training_transform
 from spp_ops.classification.config import TrainingConfig
 from spp_ops.datasets.image import load_image
 from spp_ops.datasets.labelled import LabelledImages
-from spp_ops.seeds import seed_of
+from spp_ops.engine.seeds import seed_of
 
 _ORDER, _SIZE, _PICTURE = range(3)  # what a seed is for
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from spp_ops.classification.scoring import ViewScorer
 from spp_ops.datasets.image import load_image
 from spp_ops.datasets.labelled import LabelledImages
-from spp_ops.processes import summed
+from spp_ops.engine.distributed import summed
 
 TOP_K = 5
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from spp_ops.files import atomic_write
+from spp_ops.engine.files import atomic_write
 
 
 def save_history_plot(path: str | os.PathLike[str], history: Sequence[dict[str, float]], title: str) -> None:

@@ -11,7 +11,7 @@ from spp_ops.classification.evaluation import TOP_K, Evaluation
 from spp_ops.classification.paper import DATA_NOTE, method_of, rows_for
 from spp_ops.classification.scoring import Source
 from spp_ops.classification.views import Views
-from spp_ops.records import as_data
+from spp_ops.engine.config import as_data
 
 
 def evaluation_table(evaluation: Evaluation, run: Checkpoint, views: Views, data: str) -> Table:

@@ -20,11 +20,11 @@ from spp_ops.classification.scoring import ViewScorer
 from spp_ops.classification.training import Trainer
 from spp_ops.classification.views import make_views
 from spp_ops.datasets.labelled import LabelledImages
-from spp_ops.journal import PLOT_NAME, Journal
+from spp_ops.engine.config import difference
+from spp_ops.engine.distributed import make_fabric
+from spp_ops.engine.journal import PLOT_NAME, Journal
+from spp_ops.engine.seeds import seed_of
 from spp_ops.models import PAPER_NETWORKS, SPPNet, smallest_input
-from spp_ops.processes import make_fabric
-from spp_ops.records import difference
-from spp_ops.seeds import seed_of
 
 _WEIGHTS = 4  # what a seed is for; data.py and training.py have the others
 

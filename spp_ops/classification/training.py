@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader
 
 from spp_ops.classification.config import TrainingConfig
 from spp_ops.classification.data import EpochData, epoch_batches
-from spp_ops.processes import summed
-from spp_ops.seeds import seed_of
+from spp_ops.engine.distributed import summed
+from spp_ops.engine.seeds import seed_of
 
 _NOISE = 3  # what a seed is for; data.py has the others
 _LOSSES_AT_A_TIME = 50  # steps between two looks at the losses, each of which waits for the device

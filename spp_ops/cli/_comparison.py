@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from spp_ops.comparison import Settings
+from spp_ops.benchmarks.rcnn import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -13,9 +13,9 @@ import torch
 from spp_ops.cli._classification import Numbers
 from spp_ops.cli._detection import proposals_option
 from spp_ops.cli._options import Command
-from spp_ops.detection.combination import CombinedDetector
-from spp_ops.detection.detector import SPPDetector
-from spp_ops.detection.interface import Detector
+from spp_ops.detection.detectors.base import Detector
+from spp_ops.detection.detectors.combined import CombinedDetector
+from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.proposals import ProposalConfig
 
 

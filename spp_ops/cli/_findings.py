@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spp_ops.detection.coco_results import write_coco_results
 from spp_ops.detection.detections import Detections
-from spp_ops.files import write_json
+from spp_ops.engine.files import write_json
 
 
 @dataclass(frozen=True)

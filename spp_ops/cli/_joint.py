@@ -11,7 +11,7 @@ import click
 
 from spp_ops.cli._classification import Numbers
 from spp_ops.cli._options import Command
-from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.joint import JointConfig, JointJob
 
 _DEFAULTS = {field.name: field.default for field in fields(JointConfig)}

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, TypeVar
 import click
 import torch
 
-from spp_ops.files import refuse_unwritable
-from spp_ops.machine import choose_device
+from spp_ops.engine.files import refuse_unwritable
+from spp_ops.engine.machine import choose_device
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator: TypeAlias = Callable[[Command], Command]

@@ -17,7 +17,7 @@ from spp_ops.benchmarks.plots import save_contests
 from spp_ops.benchmarks.results import Record
 from spp_ops.cli._benchmarks import add_option, names_option, repeats_option, threads_option
 from spp_ops.cli._options import device_option, examples, output_option, seed_option
-from spp_ops.progress import Steps
+from spp_ops.engine.progress import Steps
 
 
 @click.command(

@@ -8,15 +8,15 @@ import click
 import torch
 from rich.console import Console
 
-from spp_ops import demo
+from spp_ops.benchmarks.rcnn import Settings
+from spp_ops.benchmarks.rcnn.pictures import save_time_chart
 from spp_ops.cli._comparison import comparison_options
 from spp_ops.cli._options import device_option, examples, image_option, output_option, seed_option
-from spp_ops.comparison import Settings
-from spp_ops.comparison.pictures import save_time_chart
 from spp_ops.datasets.image import load_image
-from spp_ops.files import write_json
-from spp_ops.machine import describe_machine, one_line
-from spp_ops.progress import Steps
+from spp_ops.demo import main as demo
+from spp_ops.engine.files import write_json
+from spp_ops.engine.machine import describe_machine, one_line
+from spp_ops.engine.progress import Steps
 
 
 @click.command(

@@ -14,7 +14,7 @@ from spp_ops.benchmarks.peers import OTHERS
 from spp_ops.benchmarks.plots import save_scaling
 from spp_ops.cli._benchmarks import add_option, names_option, repeats_option, threads_option
 from spp_ops.cli._options import device_option, examples, output_option
-from spp_ops.progress import Steps
+from spp_ops.engine.progress import Steps
 
 
 @click.command(

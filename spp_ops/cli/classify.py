@@ -16,7 +16,7 @@ from spp_ops.cli._classification import make_scorer, run_option, source_option, 
 from spp_ops.cli._options import device_option, examples, output_option, seed_option
 from spp_ops.datasets.image import load_image
 from spp_ops.datasets.labelled import readable
-from spp_ops.files import write_json
+from spp_ops.engine.files import write_json
 
 
 @click.command(

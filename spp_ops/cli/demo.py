@@ -8,10 +8,10 @@ import click
 import torch
 from rich.console import Console
 
-from spp_ops import demo
+from spp_ops.benchmarks.rcnn import Settings
 from spp_ops.cli._comparison import comparison_options
 from spp_ops.cli._options import device_option, examples, image_option, seed_option, to_folder
-from spp_ops.comparison import Settings
+from spp_ops.demo import main as demo
 
 
 @click.command(epilog=examples("demo", "demo --image street.jpg --out out/street", "demo --device cuda --windows 500"))

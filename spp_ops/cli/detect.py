@@ -15,10 +15,10 @@ from spp_ops.cli._detectors import Changes, combined, detector_options, load_det
 from spp_ops.cli._findings import Finding, picture_names, write_coco_findings, write_findings
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.datasets.labelled import readable
-from spp_ops.detection.inputs import ahead, prepare
-from spp_ops.detection.pictures import draw_detections
+from spp_ops.detection.detectors.inputs import ahead, prepare
 from spp_ops.detection.proposals import ProposalConfig
-from spp_ops.files import atomic_write, refuse_unwritable
+from spp_ops.detection.visualize import draw_detections
+from spp_ops.engine.files import atomic_write, refuse_unwritable
 
 _SURE = {"softmax": 0.5, "margin": 0.0}  # from such a score on an object is more likely there than not
 _QUALITY = 92  # of the JPEG files

@@ -25,8 +25,8 @@ from spp_ops.cli._classification import (
 )
 from spp_ops.cli._options import device_option, examples, output_option, seed_option
 from spp_ops.datasets.folders import read_folders
-from spp_ops.files import write_json
-from spp_ops.processes import make_fabric
+from spp_ops.engine.distributed import make_fabric
+from spp_ops.engine.files import write_json
 
 
 @click.command(

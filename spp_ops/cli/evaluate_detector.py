@@ -16,12 +16,12 @@ from spp_ops.cli._detectors import Changes, combined, detector_options, load_det
 from spp_ops.cli._options import device_option, examples, output_option, seed_option
 from spp_ops.datasets.coco_detection import read_coco_categories
 from spp_ops.detection.coco_results import write_coco_results
-from spp_ops.detection.evaluation import evaluate_detections
+from spp_ops.detection.detectors.inference import find_windows, run_detector
+from spp_ops.detection.evaluation.evaluate import evaluate_detections
+from spp_ops.detection.evaluation.report import class_table, evaluation_data, evaluation_table, save_curves
 from spp_ops.detection.proposals import ProposalConfig
-from spp_ops.detection.report import class_table, evaluation_data, evaluation_table, save_curves
-from spp_ops.detection.running import find_windows, run_detector
-from spp_ops.files import write_json
-from spp_ops.processes import make_fabric
+from spp_ops.engine.distributed import make_fabric
+from spp_ops.engine.files import write_json
 
 
 @click.command(

@@ -7,9 +7,9 @@ import torch
 from rich.console import Console
 
 from spp_ops.cli._options import device_option, examples, seed_option
-from spp_ops.demo import print_gradients
-from spp_ops.progress import Steps
-from spp_ops.self_check import GRADIENT_CASES, check_gradients
+from spp_ops.demo.main import print_gradients
+from spp_ops.engine.progress import Steps
+from spp_ops.testing import GRADIENT_CASES, check_gradients
 
 
 @click.command(epilog=examples("gradcheck", "gradcheck --device cuda --seed 3"))

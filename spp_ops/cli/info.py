@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spp_ops.cli._options import device_option, examples
-from spp_ops.machine import describe_machine
+from spp_ops.engine.machine import describe_machine
 
 
 @click.command(epilog=examples("info", "info --json"))

@@ -16,7 +16,7 @@ from spp_ops.cli._detection import data_options, proposals_option, read_data, ye
 from spp_ops.cli._joint import JOINT_OPTIONS, joint_options, make_joint_config, make_joint_job
 from spp_ops.cli._options import device_option, examples, seed_option, to_folder
 from spp_ops.datasets.detection import DetectionImages
-from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.joint import train_joint
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.staged import PRESETS, StagedJob, train_staged

@@ -18,7 +18,7 @@ from spp_ops.classification.paper import TRANSFER_NOTE, TRANSFER_ROWS
 from spp_ops.classification.transfer import LayerFeatures
 from spp_ops.cli._classification import Numbers, bad_images_option, data_argument, workers_option
 from spp_ops.cli._options import device_option, examples, output_option, seed_option
-from spp_ops.files import write_json
+from spp_ops.engine.files import write_json
 from spp_ops.models import OWN_NETWORKS
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from spp_ops.files import atomic_write
+from spp_ops.engine.files import atomic_write
 
 SHAPES = ("bar", "cross", "disc", "triangle")
 _OVERSAMPLING = 2  # Pillow draws without smoothing

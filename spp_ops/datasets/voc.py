@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spp_ops.datasets.folders import picture_endings
-from spp_ops.files import atomic_write
+from spp_ops.engine.files import atomic_write
 
 OTHER_FIELDS = {"pose": "Unspecified", "truncated": "0", "difficult": "0"}
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from spp_ops.datasets.coco_pictures import whole_number
 from spp_ops.datasets.json_lists import read_json_list
 from spp_ops.detection.detections import Detections
-from spp_ops.files import atomic_write
+from spp_ops.engine.files import atomic_write
 
 
 def corner_and_size(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from torch import nn
 
-from spp_ops._checks import Levels
+from spp_ops._core.checks import Levels
 from spp_ops.datasets.image import PAPER_NORMALIZATION
 from spp_ops.models.layers import WithinChannelLRN
 from spp_ops.models.spp_net import SPPNet

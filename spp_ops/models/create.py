@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from spp_ops._checks import Levels
+from spp_ops._core.checks import Levels
 from spp_ops.models.architectures import convnet5, overfeat5, overfeat7, zf5
 from spp_ops.models.backbones import backbone, backbone_names, copy_weights, read_state_dict
 from spp_ops.models.small import small5

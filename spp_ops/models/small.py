@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from spp_ops._checks import Levels
+from spp_ops._core.checks import Levels
 from spp_ops.models.architectures import Stage, convolutions, max_pool
 from spp_ops.models.spp_net import SPPNet
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from spp_ops._checks import Levels, level_pairs
+from spp_ops._core.checks import Levels, level_pairs
 from spp_ops.datasets.image import IMAGENET_NORMALIZATION, Normalization
 from spp_ops.models.shapes import map_shape
 from spp_ops.nn import SpatialPyramidPool2d

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from spp_ops._geometry import FAR
+from spp_ops._core.geometry import FAR
 from spp_ops.onnx._nodes import BOOL, DOUBLE, FLOAT, INT32, INT64, Value, integers, number, op, slice_of
 from spp_ops.projection import AxisRule, CornerRule, Fit, Projection, RoundOp
 

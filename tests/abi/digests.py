@@ -20,7 +20,7 @@ from strategies import Case
 from torch import Tensor
 
 import spp_ops
-from spp_ops import _checks, _extension
+from spp_ops._core import checks, extension
 
 OPS = torch.ops.spp_ops
 LEVELS = ("baseline", "avx2", "avx512")
@@ -33,7 +33,7 @@ def results(case: Case, generator: torch.Generator) -> Iterator[tuple[str, Seque
     yield "inputs", [*maps, case.rois]
     pooled = case.call(spp_ops.roi_spatial_pyramid_pool)
     yield "pooled", [pooled]
-    levels = [n for pair in _checks.level_pairs(case.levels) for n in pair]
+    levels = [n for pair in checks.level_pairs(case.levels) for n in pair]
     rules = [number for rule in case.projections for number in rule.numbers()]
     chosen = None if case.map_index is None else case.map_index.long()
     arguments = (maps, case.rois, chosen, levels, rules, case.target_area)
@@ -74,11 +74,11 @@ def digests(first: int, count: int) -> dict[str, str]:
         rng = random.Random(seed)
         torch.set_num_threads(rng.choice([1, 2, 3]))
         case = random_case(rng)
-        numbers = len(case.rois) * case.maps[0].shape[1] * sum(r * c for r, c in _checks.level_pairs(case.levels))
+        numbers = len(case.rois) * case.maps[0].shape[1] * sum(r * c for r, c in checks.level_pairs(case.levels))
         if numbers > MOST_NUMBERS:
             continue
         for level in levels if seed % 4 == 0 else levels[-1:]:
-            with _extension.force_cpu_level(level):
+            with extension.force_cpu_level(level):
                 for name, tensors in results(case, torch.Generator().manual_seed(seed)):
                     found[f"seed {seed}, {level}, {name}"] = digest(tensors)
     return found

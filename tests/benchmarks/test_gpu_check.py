@@ -26,10 +26,10 @@ MODULES = ("gpu_check", "gpu_report", "gpu_small_list", "gpu_speed", "gpu_steps"
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
     """Imports the scripts, which are no package, by name."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    yield importlib.import_module
+    monkeypatch.syspath_prepend(str(ROOT))
+    yield lambda name: importlib.import_module(f"benchmarks.{name}")
     for name in MODULES:
-        sys.modules.pop(name, None)
+        sys.modules.pop(f"benchmarks.{name}", None)
 
 
 class FakeEvent:
@@ -302,4 +302,4 @@ def test_make_uses_a_python_that_sees_a_gpu_as_it_is(tmp_path: Path) -> None:
     subprocess.run(command, env=environment, capture_output=True, check=True)
     _, build, check = log.read_text().splitlines()
     assert build.split() == ["1", "setup.py", "--quiet", "build_ext", "--inplace"]
-    assert check.split() == [str(ROOT), "benchmarks/gpu_check.py", "--steps", "speed"]
+    assert check.split() == [str(ROOT), "-m", "benchmarks.gpu_check", "--steps", "speed"]

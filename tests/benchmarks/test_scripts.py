@@ -13,5 +13,5 @@ SCRIPTS = sorted(path for folder in ("classification", "detection") for path in 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_finds_all_that_it_imports(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(script.parent)
+    monkeypatch.syspath_prepend(BENCHMARKS.parent)
     runpy.run_path(str(script), run_name="imported")

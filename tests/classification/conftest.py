@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.data_root import data_root
 from spp_ops.datasets.generated import write_shape_folders
-from spp_ops.datasets.root import data_root
 
 
 @pytest.fixture(scope="session")

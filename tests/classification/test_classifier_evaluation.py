@@ -17,7 +17,7 @@ from spp_ops.classification.evaluation import Pictures
 from spp_ops.classification.metrics import eleven_point_precision, mean_class_accuracy, tagged_results
 from spp_ops.classification.paper import ROWS, rows_for
 from spp_ops.datasets.folders import read_folders
-from spp_ops.processes import make_fabric
+from spp_ops.engine.distributed import make_fabric
 
 SCORES = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7], [0.4, 0.5, 0.1], [0.2, 0.3, 0.5]], dtype=np.float32)
 

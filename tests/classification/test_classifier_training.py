@@ -19,7 +19,7 @@ from spp_ops.classification.data import TrainingImages
 from spp_ops.classification.training import Trainer
 from spp_ops.datasets.folders import read_folders
 from spp_ops.datasets.labelled import LabelledImages
-from spp_ops.processes import make_fabric
+from spp_ops.engine.distributed import make_fabric
 
 CPU = torch.device("cpu")
 NETWORK = NetworkConfig("squeezenet1_0", (2, 1), hidden=(16,))  # has dropout, and so uses random numbers

@@ -17,7 +17,7 @@ from small_detectors import small_detector
 from spp_ops.cli import main
 from spp_ops.cli._findings import image_ids, picture_names
 from spp_ops.detection import ProposalConfig, SPPDetector
-from spp_ops.detection.evaluation import evaluate_detections
+from spp_ops.detection.evaluation.evaluate import evaluate_detections
 
 
 def spp_ops(*arguments: object) -> Result:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spp_ops.datasets.digit_scenes import HEIGHTS, MOST, Scene, Sources, draw_digit, draw_scene
-from spp_ops.datasets.digits import digit_sources, write_digit_voc
 from spp_ops.datasets.image import load_image
 from spp_ops.datasets.voc_detection import read_voc_detection
+from spp_ops.demo.digit_scenes import HEIGHTS, MOST, Scene, Sources, draw_digit, draw_scene
+from spp_ops.demo.digits import digit_sources, write_digit_voc
 
 
 @pytest.fixture(scope="module")

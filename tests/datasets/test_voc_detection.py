@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from benchmarks.data_root import data_root
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.image import load_image
-from spp_ops.datasets.root import data_root
 from spp_ops.datasets.sizes import PictureSize
 from spp_ops.datasets.voc import write_annotation, write_list
 from spp_ops.datasets.voc_detection import read_voc_detection

@@ -9,7 +9,7 @@ import numpy as np
 
 from spp_ops.datasets.detection import DetectionImages, Objects
 from spp_ops.detection.detections import Detections
-from spp_ops.detection.evaluation import DetectionEvaluation, evaluate_detections
+from spp_ops.detection.evaluation.evaluate import DetectionEvaluation, evaluate_detections
 
 ONE = ("thing",)
 

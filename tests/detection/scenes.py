@@ -11,7 +11,7 @@ from PIL import Image
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.voc import write_annotation, write_list
 from spp_ops.datasets.voc_detection import read_voc_detection
-from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.proposals import ProposalConfig
 
 COLOURS = {"blue": (40, 60, 230), "red": (230, 50, 40)}

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from spp_ops.datasets.image import Pixels
-from spp_ops.detection.detector import SPPDetector
-from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.detectors.config import DetectorConfig
+from spp_ops.detection.detectors.spp import SPPDetector
 
 CLASSES = ("cat", "dog", "owl")
 

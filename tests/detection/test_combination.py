@@ -10,10 +10,10 @@ import pytest
 import torch
 from small_detectors import CLASSES, photo, small_detector, windows_of
 
-from spp_ops.detection.combination import CombinedDetector
 from spp_ops.detection.detections import Detections
-from spp_ops.detection.detector import SPPDetector
-from spp_ops.detection.postprocess import postprocess
+from spp_ops.detection.detectors.combined import CombinedDetector
+from spp_ops.detection.detectors.postprocess import postprocess
+from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.proposals import ProposalConfig
 
 
@@ -62,7 +62,7 @@ def test_equal_convolutions_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_windows_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
     proposals = ProposalConfig("selective-search-fast", side=60, limit=30)
     detectors = [small_detector(seed, proposals=proposals) for seed in range(2)]
-    from spp_ops.detection import inputs
+    from spp_ops.detection.detectors import inputs
 
     runs = itertools.count()
     make = inputs.make_proposer

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from spp_ops.detection.dense import Dense, computes_bfloat16, dense
+from spp_ops.detection.features.linear import Dense, computes_bfloat16, dense
 from spp_ops.models import zf5
 
 

@@ -13,11 +13,11 @@ from small_detectors import CLASSES, photo, small_detector, windows_of
 
 from spp_ops.datasets.image import ImageError, load_image
 from spp_ops.detection.detections import Detections
-from spp_ops.detection.detector import SPPDetector
-from spp_ops.detection.detector_config import DetectorConfig, from_data
-from spp_ops.detection.postprocess import postprocess
+from spp_ops.detection.detectors.config import DetectorConfig, from_data
+from spp_ops.detection.detectors.postprocess import postprocess
+from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.proposals import ProposalConfig, make_proposer
-from spp_ops.records import as_data
+from spp_ops.engine.config import as_data
 
 
 def assert_same(one: Detections, other: Detections, atol: float = 1e-4) -> None:
@@ -55,7 +55,7 @@ def test_results_do_not_depend_on_chunks_and_groups(chunk: int, monkeypatch: pyt
     whole = detector.detect(photo(), windows_of())
     parts = SPPDetector(detector.config, detector.net, chunk=chunk)
     assert_same(parts.detect(photo(), windows_of()), whole, atol=1e-6)
-    monkeypatch.setattr("spp_ops.detection.detector._GROUP", 3 * chunk)
+    monkeypatch.setattr("spp_ops.detection.detectors.spp._GROUP", 3 * chunk)
     assert_same(parts.detect(photo(), windows_of()), whole, atol=1e-6)
 
 

@@ -10,10 +10,10 @@ import pytest
 from evaluated import ONE, detections, evaluate, objects, pictures
 
 from spp_ops.datasets.detection import Objects
-from spp_ops.detection.coco_ap import coco_ap
 from spp_ops.detection.detections import Detections
-from spp_ops.detection.evaluation import evaluate_detections
-from spp_ops.detection.voc_ap import precision_recall
+from spp_ops.detection.evaluation.coco_ap import coco_ap
+from spp_ops.detection.evaluation.evaluate import evaluate_detections
+from spp_ops.detection.evaluation.voc_ap import precision_recall
 
 BOX = (10, 10, 29, 29)
 AWAY = (60, 60, 79, 79)

@@ -13,8 +13,8 @@ from hypothesis import given
 
 from spp_ops.datasets.detection import Objects
 from spp_ops.detection.detections import Detections
-from spp_ops.detection.evaluation import evaluate_detections
-from spp_ops.detection.voc_ap import precision_recall
+from spp_ops.detection.evaluation.evaluate import evaluate_detections
+from spp_ops.detection.evaluation.voc_ap import precision_recall
 
 # The worked example of Padilla, Netto and da Silva, A survey on performance metrics for object-detection algorithms,
 # 2020, also at github.com/rafaelpadilla/Object-Detection-Metrics: seven pictures; (x, y, x2 - x, y2 - y) of objects,

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from spp_ops.datasets.detection import Objects
+from spp_ops.demo.gallery import Shown, judge, save_gallery
 from spp_ops.detection.detections import Detections
-from spp_ops.detection.gallery import Shown, judge, save_gallery
 
 CLASSES = ("cat", "dog")
 

@@ -13,8 +13,8 @@ from scenes import WINDOWS, read_scenes
 from spp_ops.datasets.detection import DetectionImages, Objects
 from spp_ops.detection.boxes import box_iou, decode_boxes, mirror_boxes
 from spp_ops.detection.joint.config import JointConfig
-from spp_ops.detection.joint.data import TrainingPictures, draw_training_windows, epoch_steps, shifted_copies
 from spp_ops.detection.joint.loss import hardest, window_losses
+from spp_ops.detection.joint.samples import TrainingPictures, draw_training_windows, epoch_steps, shifted_copies
 
 CONFIG = JointConfig(windows_per_image=32, scales=(96, 80), seed=3)
 

@@ -11,7 +11,7 @@ from launching import run_python
 from scenes import WINDOWS
 
 from spp_ops.cli import main
-from spp_ops.detection.detector import SPPDetector
+from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.joint import JointCheckpoint
 
 _OPTIONS = (

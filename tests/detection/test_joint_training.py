@@ -14,7 +14,7 @@ from scenes import read_scenes, scene_detector
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import spp_ops
-from spp_ops.detection.detector import SPPDetector
+from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.joint import JointCheckpoint, JointConfig, JointJob, train_joint
 from spp_ops.detection.joint.training import JointTrainer
 

@@ -11,11 +11,11 @@ from PIL import Image
 from small_detectors import CLASSES
 
 from spp_ops.datasets.detection import Objects
-from spp_ops.detection import pictures
+from spp_ops.detection import visualize
 from spp_ops.detection.detections import Detections
-from spp_ops.detection.pictures import LEAST_SIDE, class_colour, draw_detections
+from spp_ops.detection.visualize import LEAST_SIDE, class_colour, draw_detections
 
-label = pictures._label
+label = visualize._label
 GREY = np.full((600, 800, 3), 128, np.uint8)
 
 
@@ -54,8 +54,8 @@ def test_photos_of_any_shape(size: tuple[int, int]) -> None:
 
 
 def test_texts_do_not_hide_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[pictures.Rectangle] = []
-    monkeypatch.setattr(pictures, "_label", lambda *args: written.append(label(*args)) or written[-1])
+    written: list[visualize.Rectangle] = []
+    monkeypatch.setattr(visualize, "_label", lambda *args: written.append(label(*args)) or written[-1])
     draw_detections(GREY, found(*([100 + 3 * step, 200 + 3 * step, 400, 400] for step in range(5))))
     assert len(written) == 5
     for row, (x1, y1, x2, y2) in enumerate(written):

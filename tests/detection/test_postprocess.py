@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from spp_ops.detection.detections import Detections
-from spp_ops.detection.detector_config import DetectorConfig
-from spp_ops.detection.postprocess import postprocess
+from spp_ops.detection.detectors.config import DetectorConfig
+from spp_ops.detection.detectors.postprocess import postprocess
 
 CONFIG = DetectorConfig(("a", "b"), score_threshold=0.2, nms_iou=0.3, most=3)
 SIZE = 50, 60  # height, width

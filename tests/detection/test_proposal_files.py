@@ -10,7 +10,7 @@ from scipy.io import savemat
 
 from spp_ops.datasets.image import ImageError
 from spp_ops.detection.proposals import ProposalConfig, default_cache, from_data, make_proposer, many, propose
-from spp_ops.records import as_data
+from spp_ops.engine.config import as_data
 
 pytest.importorskip("cv2")
 CONFIG = ProposalConfig(side=60, limit=50)

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from spp_ops.datasets.detection import DetectionImages, Objects
 from spp_ops.detection.detections import Detections
-from spp_ops.detection.evaluation import DetectionEvaluation, evaluate_detections
-from spp_ops.detection.report import class_table, save_curves
+from spp_ops.detection.evaluation.evaluate import DetectionEvaluation, evaluate_detections
+from spp_ops.detection.evaluation.report import class_table, save_curves
 
 CLASSES = ("cat", "dog", "fox")
 BOXES = np.array([[0, 0, 49, 49], [60, 0, 109, 49], [0, 60, 49, 109]], np.float32)

@@ -11,17 +11,17 @@ from scenes import read_scenes, scene_detector
 from small_detectors import small_detector
 
 from spp_ops.detection.detections import Detections
-from spp_ops.detection.detector import SPPDetector
-from spp_ops.detection.running import find_windows, run_detector
+from spp_ops.detection.detectors.inference import find_windows, run_detector
+from spp_ops.detection.detectors.spp import SPPDetector
 
 WORKER = """
 import pickle, sys
 from pathlib import Path
 import torch
 from spp_ops.datasets.voc_detection import read_voc_detection
-from spp_ops.detection.detector import SPPDetector
-from spp_ops.detection.running import run_detector
-from spp_ops.processes import make_fabric
+from spp_ops.detection.detectors.spp import SPPDetector
+from spp_ops.detection.detectors.inference import run_detector
+from spp_ops.engine.distributed import make_fabric
 
 fabric = make_fabric(torch.device("cpu"))
 detector = SPPDetector.load(sys.argv[1])

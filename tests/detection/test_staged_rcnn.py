@@ -11,13 +11,13 @@ import torch
 from rich.console import Console
 from scenes import read_scenes, scene_detector
 
-from spp_ops.detection.evaluation import evaluate_detections
+from spp_ops.detection.detectors.rcnn import RCNNDetector, rcnn_features
+from spp_ops.detection.evaluation.evaluate import evaluate_detections
+from spp_ops.detection.features.warped import RCNNFeatures
 from spp_ops.detection.proposals import propose
-from spp_ops.detection.rcnn import RCNNFeatures
-from spp_ops.detection.rcnn_detector import RCNNDetector, rcnn_features
 from spp_ops.detection.staged import FineTuning, StagedConfig, StagedJob, SVMs, train_rcnn, train_staged
 from spp_ops.detection.staged.kept_rows import KeptRows
-from spp_ops.detection.staged.pictures import training_pictures
+from spp_ops.detection.staged.samples import training_pictures
 
 CPU = torch.device("cpu")
 TUNING = FineTuning(batches=(8,), rates=(0.01,), batch_windows=32, batch_pictures=2)

@@ -12,18 +12,18 @@ import torch
 from scenes import read_scenes, scene_detector
 
 from spp_ops.detection.boxes import decode_boxes, encode_boxes
+from spp_ops.detection.detectors.network import RegionHead
 from spp_ops.detection.proposals import propose
-from spp_ops.detection.region_net import RegionHead
 from spp_ops.detection.staged import AUTHORS, PAPER, PRESETS, BoxRegression, FineTuning, StagedConfig, SVMs
 from spp_ops.detection.staged.batches import Batches
 from spp_ops.detection.staged.box_regression import Corrections, fit_boxes, fit_ridge
+from spp_ops.detection.staged.cache import MapRows, MapStore
 from spp_ops.detection.staged.config import staged_from_data
 from spp_ops.detection.staged.folding import fold
-from spp_ops.detection.staged.maps import MapRows, MapStore
 from spp_ops.detection.staged.mining import Planes
-from spp_ops.detection.staged.pictures import TrainingPicture, training_pictures
+from spp_ops.detection.staged.samples import TrainingPicture, training_pictures
 from spp_ops.detection.staged.sources import LayerRows
-from spp_ops.records import as_data
+from spp_ops.engine.config import as_data
 
 
 @pytest.fixture

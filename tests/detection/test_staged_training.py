@@ -13,8 +13,8 @@ from rich.console import Console
 from safetensors.torch import load_file
 from scenes import read_scenes, scene_detector
 
-from spp_ops.detection.detector import SPPDetector
-from spp_ops.detection.evaluation import evaluate_detections
+from spp_ops.detection.detectors.spp import SPPDetector
+from spp_ops.detection.evaluation.evaluate import evaluate_detections
 from spp_ops.detection.staged import FineTuning, StagedConfig, StagedJob, SVMs, finetune, train_staged
 from spp_ops.detection.staged.batches import Batches
 

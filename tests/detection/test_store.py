@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from small_detectors import CLASSES, photo, small_detector, windows_of
 
-from spp_ops.detection.detector import SPPDetector
+from spp_ops.detection.detectors.spp import SPPDetector
 
 
 @pytest.fixture

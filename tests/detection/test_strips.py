@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from spp_ops.detection import strips
-from spp_ops.detection.strips import Strips, _parts, _Strips
+from spp_ops.detection.features import tiling
+from spp_ops.detection.features.tiling import Strips, _parts, _Strips
 from spp_ops.models import backbone, convnet5, overfeat5, zf5
 from spp_ops.models.layers import WithinChannelLRN
 
@@ -29,7 +29,7 @@ def in_strips(stack: nn.Module, images: torch.Tensor, cache_bytes: int) -> list[
 @pytest.mark.parametrize("size", [(224, 224), (227, 300), (301, 190), (203, 64)])
 @pytest.mark.parametrize("make", [zf5, convnet5, overfeat5])
 def test_the_papers_networks(make: object, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strips, "PRODUCTS_A_MOVE", 1000)  # more strips than are worth it
+    monkeypatch.setattr(tiling, "PRODUCTS_A_MOVE", 1000)  # more strips than are worth it
     torch.manual_seed(0)
     stack = make(num_classes=2, hidden=()).backbone.eval().to(memory_format=torch.channels_last)  # type: ignore[operator]
     images = torch.randn(1, 3, *size).to(memory_format=torch.channels_last)

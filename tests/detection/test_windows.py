@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import spp_ops
-from spp_ops.detection.windows import unique_windows
+from spp_ops.detection.features.unique import unique_windows
 
 PROJECTIONS = {
     "receptive_field": lambda scale: spp_ops.Projection.receptive_field(

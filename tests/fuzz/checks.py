@@ -11,7 +11,8 @@ from strategies import Case
 from torch import Tensor
 
 import spp_ops
-from spp_ops import _checks, _vectorised, reference
+from spp_ops import reference
+from spp_ops._core import checks, fallback
 
 MOST_BINS = 3000  # that the reference, one after another, is given
 
@@ -36,10 +37,10 @@ def check_call(case: Case, rng: random.Random) -> None:
 
 def _expected(case: Case, maps: list[Tensor]) -> Tensor:
     """By the reference, or by the vectorised form where that would take long."""
-    pairs = _checks.level_pairs(case.levels)
+    pairs = checks.level_pairs(case.levels)
     if len(case.rois) * sum(rows * columns for rows, columns in pairs) <= MOST_BINS:
         return case.call(reference.roi_spatial_pyramid_pool, maps)
-    return _vectorised.roi_spatial_pyramid_pool(
+    return fallback.roi_spatial_pyramid_pool(
         maps, case.rois, pairs, case.projections, map_index=case.map_index, target_area=case.target_area
     )
 

@@ -9,7 +9,7 @@ import torch
 from strategies import Case
 from torch import Tensor
 
-from spp_ops import _checks
+from spp_ops._core import checks
 
 OPS = torch.ops.spp_ops
 REFUSALS = (RuntimeError, ValueError, TypeError, NotImplementedError, IndexError)
@@ -17,7 +17,7 @@ REFUSALS = (RuntimeError, ValueError, TypeError, NotImplementedError, IndexError
 
 def check_operators(case: Case, rng: random.Random) -> None:
     """Call every operator with arguments that nearly fit together. Any result or refusal will do; no crash."""
-    levels = [n for pair in _checks.level_pairs(case.levels) for n in pair]
+    levels = [n for pair in checks.level_pairs(case.levels) for n in pair]
     numbers = [n for rule in case.projections for n in rule.numbers()]
     chosen = None if case.map_index is None else case.map_index.long()
     arguments: list[Any] = [case.maps, case.rois, chosen, levels, numbers, case.target_area]

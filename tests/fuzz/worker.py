@@ -13,7 +13,7 @@ from fuzz.checks import check_call
 from fuzz.operators import check_operators
 from fuzz.others import check_other_calls
 from fuzz.spoilt import check_spoilt_call
-from spp_ops import _extension
+from spp_ops._core import extension
 
 LEVELS = ["baseline", "avx2", "avx512"]
 
@@ -24,7 +24,7 @@ def run_case(seed: int) -> None:
     levels = [name for name in LEVELS if torch.ops.spp_ops.set_cpu_level(name)]
     torch.set_num_threads(rng.choice([1, 2, 3, 4]))
     case = random_case(rng)
-    with _extension.force_cpu_level(rng.choice(levels)):
+    with extension.force_cpu_level(rng.choice(levels)):
         kind = rng.random()
         if kind < 0.6:
             check_call(case, rng)

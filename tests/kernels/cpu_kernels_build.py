@@ -21,11 +21,11 @@ def build() -> Path:
     folder = ROOT / "build" / "cpu_kernels"
     folder.mkdir(parents=True, exist_ok=True)
     module = folder / f"{MODULE}{sysconfig.get_config_var('EXT_SUFFIX')}"
-    sources = [*sorted((ROOT / "csrc/kernels/cpu").glob("*.cpp")), ROOT / "csrc/bindings/cpu/bindings.cpp"]
+    sources = [*sorted((ROOT / "csrc/kernels/cpu").glob("*.cpp")), ROOT / "tests/kernels/bindings/cpu/bindings.cpp"]
     includes = [pybind11.get_include(), sysconfig.get_paths()["include"]]
     objects = {source: folder / f"{source.stem}.o" for source in sources}
     lines = [
-        f"flags = {' '.join(FLAGS)} {' '.join(f'-isystem {path}' for path in includes)}",
+        f"flags = {' '.join(FLAGS)} -I{ROOT / 'csrc'} {' '.join(f'-isystem {path}' for path in includes)}",
         "rule compile",
         "  command = g++ $flags -MMD -MF $out.d -c $in -o $out",
         "  depfile = $out.d",

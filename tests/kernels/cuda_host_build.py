@@ -1,7 +1,7 @@
 """Builds and loads the module that runs the CUDA kernels on the host.
 
 ``python tests/kernels/cuda_host_build.py [--sanitize]`` builds it; the tests call `load`. Sources are compiled by g++
-as plain C++ against the stand-in for <cuda_runtime.h> in csrc/bindings/cuda_host, by ninja, under build/.
+as plain C++ against the stand-in for <cuda_runtime.h> in tests/kernels/bindings/cuda_host, by ninja, under build/.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
-HOST = ROOT / "csrc" / "bindings" / "cuda_host"
+HOST = ROOT / "tests" / "kernels" / "bindings" / "cuda_host"
 KERNELS = ROOT / "csrc" / "kernels" / "cuda"
 MODULE = "spp_cuda_host"
 SANITIZE_VARIABLE = "SPP_OPS_SANITIZE"  # set in a process that runs under the sanitizers
@@ -41,9 +41,10 @@ def build(sanitize: bool = False) -> Path:
     module = folder / f"{MODULE}{sysconfig.get_config_var('EXT_SUFFIX')}"
     flags = FLAGS + (SANITIZERS if sanitize else [])
     others = [pybind11.get_include(), sysconfig.get_paths()["include"]]
+    includes = [f"-I{path}" for path in (HOST, KERNELS, ROOT / "csrc")] + [f"-isystem {path}" for path in others]
     objects = {source: folder / f"{source.name}.o" for source in sources()}
     lines = [
-        f"flags = {' '.join(flags)} -I{HOST} -I{KERNELS} {' '.join(f'-isystem {path}' for path in others)}",
+        f"flags = {' '.join(flags)} {' '.join(includes)}",
         "rule compile",
         "  command = g++ $flags -MMD -MF $out.d -x c++ -c $in -o $out",
         "  depfile = $out.d",

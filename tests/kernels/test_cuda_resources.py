@@ -11,7 +11,7 @@ from typing import Any
 import cuda_host_build
 import pytest
 
-ARCH = 90  # one architecture: `python benchmarks/kernel_resources.py` does them all
+ARCH = 90  # one architecture: `python -m benchmarks.kernel_resources` does them all
 
 needs_nvcc = pytest.mark.skipif(shutil.which("nvcc") is None, reason="needs nvcc")
 

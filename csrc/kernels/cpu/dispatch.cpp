@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "level.h"
+#include "target.h"
 #include "roi_spp_cpu.h"
 
 namespace spp::cpu {

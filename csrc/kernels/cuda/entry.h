@@ -11,7 +11,7 @@
 
 #include <type_traits>
 
-#include "dispatch.h"
+#include "../dispatch.h"
 #include "runs.h"
 
 namespace spp::cuda {

@@ -1,5 +1,5 @@
 // Gather, the transpose of backward: every bin reads the cell that its index names.
-#include "dispatch.h"
+#include "../dispatch.h"
 #include "divider.h"
 #include "launch.h"
 

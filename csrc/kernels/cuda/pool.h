@@ -1,8 +1,8 @@
 // Third step of forward: pools the windows (pool_args.h says how a warp is used). Bins of the levels that read the map
-// come from the tables; levels that follow from a finer one are merged in shared memory; emit.h is the way out.
+// come from the tables; levels that follow from a finer one are merged in shared memory; write_output.h is the way out.
 #pragma once
 
-#include "emit.h"
+#include "write_output.h"
 #include "tables.h"
 
 namespace spp::cuda {

@@ -5,7 +5,7 @@
 // atomics on global memory, no zero fill, and the 16-bit types are summed in float32.
 #pragma once
 
-#include "dispatch.h"
+#include "../dispatch.h"
 #include "sums.h"
 
 namespace spp::cuda {

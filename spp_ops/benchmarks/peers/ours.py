@@ -7,7 +7,7 @@ from torch.utils.checkpoint import checkpoint
 from typing_extensions import override
 
 from spp_ops import roi_spatial_pyramid_pool, spatial_pyramid_pool
-from spp_ops._extension import force_cpu_level, force_cpu_reading
+from spp_ops._core.extension import force_cpu_level, force_cpu_reading
 from spp_ops.benchmarks.cases import CASES, STRIDE, TARGET_AREA, Workload
 from spp_ops.benchmarks.peers.base import Agreement, Pass, Peer, Run, TorchPeer
 

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from spp_ops.datasets.detection import DetectionImages
-from spp_ops.detection.detector_config import DetectorConfig
-from spp_ops.detection.detector_config import from_data as detector_from_data
+from spp_ops.detection.detectors.config import DetectorConfig
+from spp_ops.detection.detectors.config import from_data as detector_from_data
 from spp_ops.detection.joint.config import JointConfig, from_data
 from spp_ops.detection.proposals import Boxes
-from spp_ops.files import atomic_write
-from spp_ops.records import as_data
+from spp_ops.engine.config import as_data
+from spp_ops.engine.files import atomic_write
 
 FILE_NAME = "checkpoint.pt"
 _FORMAT = "spp_ops joint detector 1"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from spp_ops.processes import Precision
-from spp_ops.records import as_tuples, expect
+from spp_ops.engine.config import as_tuples, expect
+from spp_ops.engine.distributed import Precision
 
 Optimizer: TypeAlias = Literal["sgd", "adam"]
 
@@ -112,5 +112,5 @@ class JointConfig:
 
 
 def from_data(data: Mapping[str, Any]) -> JointConfig:
-    """Invert `spp_ops.records.as_data`."""
+    """Invert `spp_ops.engine.config.as_data`."""
     return JointConfig(**{name: as_tuples(value) for name, value in data.items()})

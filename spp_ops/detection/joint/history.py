@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from spp_ops.files import atomic_write
+from spp_ops.engine.files import atomic_write
 
 
 def save_history_plot(path: str | os.PathLike[str], history: Sequence[dict[str, float]], title: str) -> None:

@@ -13,21 +13,21 @@ from rich.console import Console
 
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.image import load_image
-from spp_ops.detection.detector import SPPDetector
-from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.detectors.config import DetectorConfig
+from spp_ops.detection.detectors.network import RegionNet
+from spp_ops.detection.detectors.spp import SPPDetector
+from spp_ops.detection.features.regions import RegionFeatures
 from spp_ops.detection.joint.checkpoint import FILE_NAME, JointCheckpoint, data_hash
 from spp_ops.detection.joint.config import JointConfig
-from spp_ops.detection.joint.data import TrainingPictures, epoch_steps
 from spp_ops.detection.joint.history import save_history_plot
+from spp_ops.detection.joint.samples import TrainingPictures, epoch_steps
 from spp_ops.detection.joint.training import JointTrainer, StepNumbers
 from spp_ops.detection.joint.validation import mean_ap
 from spp_ops.detection.proposals import Boxes, propose
-from spp_ops.detection.region_net import RegionNet
-from spp_ops.detection.regions import RegionFeatures
-from spp_ops.journal import PLOT_NAME, Journal
-from spp_ops.processes import make_fabric
-from spp_ops.records import difference
-from spp_ops.seeds import seed_of
+from spp_ops.engine.config import difference
+from spp_ops.engine.distributed import make_fabric
+from spp_ops.engine.journal import PLOT_NAME, Journal
+from spp_ops.engine.seeds import seed_of
 
 _WEIGHTS = 24  # what a seed is for; data.py and training.py have the others
 _SCALE_PICTURES, _SCALE_WINDOWS = 8, 64  # that the size of pooled rows is measured on

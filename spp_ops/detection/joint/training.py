@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
+from spp_ops.detection.detectors.network import RegionNet
+from spp_ops.detection.features.regions import RegionFeatures
 from spp_ops.detection.joint.config import JointConfig
-from spp_ops.detection.joint.data import Sample, TrainingPictures, epoch_steps
 from spp_ops.detection.joint.loss import Losses, hardest, window_losses
-from spp_ops.detection.region_net import RegionNet
-from spp_ops.detection.regions import RegionFeatures
-from spp_ops.processes import summed
-from spp_ops.seeds import seed_of
+from spp_ops.detection.joint.samples import Sample, TrainingPictures, epoch_steps
+from spp_ops.engine.distributed import summed
+from spp_ops.engine.seeds import seed_of
 
 _NOISE = 23  # what a seed is for; data.py has the others
 _STEPS_AT_A_TIME = 50  # between two looks at the losses, each of which waits for the device

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from lightning_fabric import Fabric
 
 from spp_ops.datasets.detection import DetectionImages
-from spp_ops.detection.detector import SPPDetector
-from spp_ops.detection.evaluation import evaluate_detections
+from spp_ops.detection.detectors.inference import run_detector
+from spp_ops.detection.detectors.spp import SPPDetector
+from spp_ops.detection.evaluation.evaluate import evaluate_detections
 from spp_ops.detection.proposals import Boxes
-from spp_ops.detection.running import run_detector
 
 
 def mean_ap(

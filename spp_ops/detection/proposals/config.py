@@ -42,7 +42,7 @@ class ProposalConfig:
 
 
 def from_data(data: Mapping[str, Any]) -> ProposalConfig:
-    """Invert `spp_ops.records.as_data`."""
+    """Invert `spp_ops.engine.config.as_data`."""
     return ProposalConfig(**data)
 
 

@@ -15,8 +15,8 @@ from spp_ops.datasets.image import load_image
 from spp_ops.detection.proposals.boxes import Boxes, opencv
 from spp_ops.detection.proposals.config import ProposalConfig, make_proposer
 from spp_ops.detection.proposals.precomputed import BoxFile
-from spp_ops.files import atomic_write
-from spp_ops.records import as_data
+from spp_ops.engine.config import as_data
+from spp_ops.engine.files import atomic_write
 
 VARIABLE = "SPP_OPS_CACHE"
 _RULES = 1  # goes up when the same image and record would give other boxes

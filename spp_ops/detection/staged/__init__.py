@@ -12,9 +12,9 @@ from spp_ops.detection.staged.config import (
     staged_from_data,
 )
 from spp_ops.detection.staged.learning import Learner
-from spp_ops.detection.staged.pictures import TrainingPicture, training_pictures
 from spp_ops.detection.staged.pipeline import StagedJob, train_staged
 from spp_ops.detection.staged.rcnn import train_rcnn
+from spp_ops.detection.staged.samples import TrainingPicture, training_pictures
 from spp_ops.detection.staged.sources import RowSource
 
 __all__ = [

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from spp_ops.detection.sampling import draw_windows
 from spp_ops.detection.staged.config import FineTuning
-from spp_ops.detection.staged.pictures import TrainingPicture
+from spp_ops.detection.staged.samples import TrainingPicture
 from spp_ops.detection.staged.sources import RowSource
-from spp_ops.seeds import seed_of
+from spp_ops.engine.seeds import seed_of
 
 _ORDER, _WINDOWS = 11, 12  # what a seed is for
 

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from spp_ops.detection.boxes import encode_boxes
 from spp_ops.detection.staged.config import BoxRegression
-from spp_ops.detection.staged.pictures import TrainingPicture
+from spp_ops.detection.staged.samples import TrainingPicture
 from spp_ops.detection.staged.sources import RowSource
-from spp_ops.files import atomic_write
+from spp_ops.engine.files import atomic_write
 
 FILE_NAME = "boxes.safetensors"
 _LEAST_VARIANCE = 0.001  # added to that of targets, so that whitening does not blow up what hardly varies

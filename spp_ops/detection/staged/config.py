@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
-from spp_ops.detection.staged.maps import MapKind
-from spp_ops.records import as_tuples, expect
+from spp_ops.detection.staged.cache import MapKind
+from spp_ops.engine.config import as_tuples, expect
 
 Repeats: TypeAlias = Literal["overlapping", "same cells", "keep"]
 
@@ -171,7 +171,7 @@ PRESETS: dict[str, StagedConfig] = {"paper": PAPER, "authors": AUTHORS, "small":
 
 
 def staged_from_data(data: Mapping[str, Any]) -> StagedConfig:
-    """Invert `spp_ops.records.as_data`."""
+    """Invert `spp_ops.engine.config.as_data`."""
     values = dict(data)
     parts: dict[str, type[FineTuning | SVMs | BoxRegression]] = {
         "tuning": FineTuning,

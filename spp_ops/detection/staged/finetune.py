@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from spp_ops.detection.region_net import RegionHead
+from spp_ops.detection.detectors.network import RegionHead
 from spp_ops.detection.staged.batches import Batches
 from spp_ops.detection.staged.config import FineTuning
-from spp_ops.files import atomic_write
-from spp_ops.seeds import seed_of
+from spp_ops.engine.files import atomic_write
+from spp_ops.engine.seeds import seed_of
 
 FILE_NAME = "finetune.safetensors"
 CHECKPOINT_NAME = "finetune-checkpoint.safetensors"

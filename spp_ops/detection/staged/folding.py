@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spp_ops.detection.region_net import RegionHead
+from spp_ops.detection.detectors.network import RegionHead
 from spp_ops.detection.staged.box_regression import Corrections
 from spp_ops.detection.staged.mining import Planes
 

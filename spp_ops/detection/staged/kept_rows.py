@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from spp_ops.detection.rcnn import RCNNFeatures
-from spp_ops.detection.staged.maps import hash_of
-from spp_ops.detection.staged.pictures import TrainingPicture
-from spp_ops.files import atomic_write
+from spp_ops.detection.features.warped import RCNNFeatures
+from spp_ops.detection.staged.cache import hash_of
+from spp_ops.detection.staged.samples import TrainingPicture
+from spp_ops.engine.files import atomic_write
 
 
 class KeptRows:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from spp_ops.detection.region_net import RegionHead
+from spp_ops.detection.detectors.network import RegionHead
 from spp_ops.detection.staged.batches import Batches
 from spp_ops.detection.staged.box_regression import FILE_NAME as BOXES_NAME
 from spp_ops.detection.staged.box_regression import Corrections, fit_boxes
@@ -16,11 +16,11 @@ from spp_ops.detection.staged.finetune import TuningJob, fine_tune, new_head, sa
 from spp_ops.detection.staged.folding import fold
 from spp_ops.detection.staged.mining import FILE_NAME as SVMS_NAME
 from spp_ops.detection.staged.mining import Miner, Planes, save_records
-from spp_ops.detection.staged.pictures import TrainingPicture
+from spp_ops.detection.staged.samples import TrainingPicture
 from spp_ops.detection.staged.sources import LayerRows, RowSource, sample_norms
 from spp_ops.detection.staged.stages import Stages
+from spp_ops.engine.seeds import seed_of
 from spp_ops.models.spp_net import FIRST_FC
-from spp_ops.seeds import seed_of
 
 _SAMPLE = 15  # what a seed is for; finetune.py and batches.py have the others
 

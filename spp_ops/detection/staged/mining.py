@@ -17,10 +17,10 @@ from torch import Tensor
 
 from spp_ops.detection.staged.config import SVMs
 from spp_ops.detection.staged.negatives import Negatives, without_repeats
-from spp_ops.detection.staged.pictures import TrainingPicture
+from spp_ops.detection.staged.samples import TrainingPicture
 from spp_ops.detection.staged.sources import RowSource
 from spp_ops.detection.staged.svm import fit_svm
-from spp_ops.files import atomic_write, write_json
+from spp_ops.engine.files import atomic_write, write_json
 
 FILE_NAME = "svms.safetensors"
 RECORD_NAME = "svms.json"

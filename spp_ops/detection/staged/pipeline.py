@@ -9,19 +9,19 @@ import torch
 from rich.console import Console
 
 from spp_ops.datasets.detection import DetectionImages
-from spp_ops.detection.detector import SPPDetector
-from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.detectors.config import DetectorConfig
+from spp_ops.detection.detectors.network import RegionNet
+from spp_ops.detection.detectors.spp import SPPDetector
+from spp_ops.detection.features.regions import RegionFeatures
 from spp_ops.detection.proposals import propose
-from spp_ops.detection.region_net import RegionNet
-from spp_ops.detection.regions import RegionFeatures
+from spp_ops.detection.staged.cache import MapRows, MapStore
 from spp_ops.detection.staged.config import StagedConfig
 from spp_ops.detection.staged.learning import Learner, kept_hidden
-from spp_ops.detection.staged.maps import MapRows, MapStore
-from spp_ops.detection.staged.pictures import TrainingPicture, training_pictures
 from spp_ops.detection.staged.run_folder import claim
+from spp_ops.detection.staged.samples import TrainingPicture, training_pictures
 from spp_ops.detection.staged.sources import RowSource
 from spp_ops.detection.staged.stages import Stages
-from spp_ops.seeds import seed_of
+from spp_ops.engine.seeds import seed_of
 
 SCORE_THRESHOLD = -1.5  # margins below it are dropped (the authors' code)
 _WEIGHTS = 16  # what a seed is for; learning.py has the others

@@ -6,8 +6,8 @@ import torch
 from rich.console import Console
 
 from spp_ops.datasets.detection import DetectionImages
-from spp_ops.detection.detector_config import DetectorConfig
-from spp_ops.detection.rcnn_detector import RCNNDetector, rcnn_features
+from spp_ops.detection.detectors.config import DetectorConfig
+from spp_ops.detection.detectors.rcnn import RCNNDetector, rcnn_features
 from spp_ops.detection.staged.config import StagedConfig
 from spp_ops.detection.staged.kept_rows import KeptRows
 from spp_ops.detection.staged.pipeline import StagedJob, learn, prepare

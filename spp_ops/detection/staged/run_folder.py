@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spp_ops.detection.detector_config import DetectorConfig
+from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.staged.config import StagedConfig
-from spp_ops.detection.staged.pictures import TrainingPicture
-from spp_ops.files import write_json
-from spp_ops.records import as_data
+from spp_ops.detection.staged.samples import TrainingPicture
+from spp_ops.engine.config import as_data
+from spp_ops.engine.files import write_json
 
 FILE_NAME = "staged.json"
 _FORMAT = 1

@@ -1,0 +1,118 @@
+"""The detector of digits that comes with the package, tried on pictures that it has not seen.
+
+`benchmarks/detection/train_digits.py` makes it from nothing but the generated set of `spp_ops.demo.digits`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from spp_ops.datasets.detection import DetectionImages
+from spp_ops.datasets.image import load_image
+from spp_ops.datasets.voc_detection import read_voc_detection
+from spp_ops.demo.digits import write_digit_voc
+from spp_ops.demo.gallery import Shown, save_gallery
+from spp_ops.detection.detections import Detections
+from spp_ops.detection.detectors.checkpoint import WEIGHTS_NAME
+from spp_ops.detection.detectors.spp import SPPDetector
+from spp_ops.detection.evaluation.evaluate import DetectionEvaluation, evaluate_detections
+
+FOLDER = Path(__file__).parent / "pretrained" / "digits"
+CLASSES = tuple("0123456789")
+PICTURES = {"train": 450, "test": 60}
+SEED = 0  # of the pictures
+SHOWN_PICTURES = 8
+
+
+def digit_detector() -> SPPDetector:
+    """Load the detector, onto the CPU."""
+    return SPPDetector.load(FOLDER)
+
+
+def digit_pictures(folder: str | os.PathLike[str], split: str) -> DetectionImages:
+    """Write a split of the detector's own set and read it.
+
+    Args:
+        folder: made if need be.
+        split: "train", or "test": pictures that share no digit and no part of a photograph with those of training.
+    """
+    root = write_digit_voc(folder, pictures=PICTURES, only=split, seed=SEED)
+    return read_voc_detection(root, split, classes=CLASSES)
+
+
+@dataclass(frozen=True)
+class DigitTest:
+    """What the detector finds.
+
+    Attributes:
+        images: the pictures, whose files may be gone.
+        found: in each of them.
+        evaluation: how good that is.
+        shown: the first few, to be looked at.
+        seconds: that a picture took, windows included.
+    """
+
+    images: DetectionImages
+    found: Sequence[Detections]
+    evaluation: DetectionEvaluation
+    shown: Sequence[Shown]
+    seconds: float
+
+    @staticmethod
+    def run(folder: str | os.PathLike[str], device: torch.device, pictures: int = PICTURES["test"]) -> DigitTest:
+        """Write the test pictures to a folder and find the digits in the first ones, `pictures` of them."""
+        images = digit_pictures(folder, "test")
+        images = images.subset(range(min(pictures, len(images))))
+        detector = digit_detector().to(device)
+        begun = time.perf_counter()
+        found = detector.detect_batch(images.paths)
+        seconds = (time.perf_counter() - begun) / len(images)
+        rows = zip(images.paths[:SHOWN_PICTURES], images.objects, found, strict=False)
+        shown = [Shown(load_image(path), objects, detections) for path, objects, detections in rows]
+        return DigitTest(images, found, evaluate_detections(images, found), shown, seconds)
+
+    def table(self) -> Table:
+        """Average precisions."""
+        objects = sum(map(len, self.images.objects))
+        title = f"\nA detector trained from scratch, tested on {len(self.images)} held-out pictures"
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
+        table.add_column("handwritten digits", no_wrap=True)
+        for column in (
+            "objects",
+            "mAP at IoU 0.5\n11-point",
+            "COCO AP\n0.5 to 0.95",
+            "weights\nMB",
+            "seconds\na picture",
+        ):
+            table.add_column(column, justify="right")
+        means = (100 * self.evaluation.eleven_point, 100 * self.evaluation.coco.ap)
+        percents = [f"{mean:.1f} %" for mean in means]
+        table.add_row("SPP-net, small5", str(objects), *percents, f"{weights_bytes() / 1e6:.2f}", f"{self.seconds:.3f}")
+        return table
+
+    def as_data(self) -> dict[str, Any]:
+        """All figures, for JSON."""
+        return {**self.evaluation.as_data(), "seconds_a_picture": self.seconds, "weights_bytes": weights_bytes()}
+
+    def save_picture(self, path: str | os.PathLike[str]) -> None:
+        """Draw the first pictures with what is found in them; the format follows the path's ending."""
+        means = f"mAP {100 * self.evaluation.eleven_point:.1f} %, COCO AP {100 * self.evaluation.coco.ap:.1f} %"
+        subtitle = (
+            f"The first {len(self.shown)} of {len(self.images)} held-out pictures ({means}), found by a network of "
+            f"{weights_bytes() / 1e6:.1f} MB that learnt from generated pictures alone"
+        )
+        save_gallery(path, self.shown, "Handwritten digits on photographs", subtitle)
+
+
+def weights_bytes() -> int:
+    """Size of the file of the detector's weights."""
+    return (FOLDER / WEIGHTS_NAME).stat().st_size

@@ -1,0 +1,130 @@
+"""The main job: a photo's windows by SPP-net and by R-CNN, side by side, gradients verified, and a detector at work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from spp_ops.benchmarks.rcnn import Comparison, Settings, compare
+from spp_ops.benchmarks.rcnn.pictures import Example, save_overview, save_time_chart
+from spp_ops.benchmarks.rcnn.report import as_data, table
+from spp_ops.benchmarks.rcnn.timing import steps
+from spp_ops.datasets.image import Pixels, load_image
+from spp_ops.demo.digit_detector import PICTURES, DigitTest
+from spp_ops.detection.proposals import Boxes, selective_search
+from spp_ops.engine.files import write_json
+from spp_ops.engine.machine import describe_machine, one_line
+from spp_ops.engine.progress import Steps
+from spp_ops.models import SPPNet, create
+from spp_ops.testing import GRADIENT_CASES, GradientResult, check_gradients
+
+
+def sample_photo() -> Pixels:
+    """Load the photo used where none is given: 640 x 427 pixels, shipped with scikit-learn."""
+    from sklearn.datasets import load_sample_image
+
+    return load_image(load_sample_image("china.jpg"))
+
+
+def run(
+    image: Path | None,
+    out: Path,
+    device: torch.device,
+    settings: Settings,
+    console: Console,
+    digit_pictures: int = PICTURES["test"],
+) -> bool:
+    """Compare, check, detect, print and save: all that `spp-ops demo` does.
+
+    Args:
+        image: path of a photo; None: the sample photo.
+        out: folder for demo.png, times.png, detections.png and demo.json.
+        device: where to compute.
+        settings: what to compare.
+        console: where tables and the progress bar go.
+        digit_pictures: held-out pictures that the detector of digits is tested on.
+
+    Returns:
+        Whether every gradient check passed.
+    """
+    photo = sample_photo() if image is None else load_image(image)
+    name = "sample photo" if image is None else str(image)
+    machine = describe_machine(device)
+    with Steps(console) as progress:
+        net, windows, comparison = measure(photo, device, settings, progress)
+        progress.expect(len(GRADIENT_CASES) + 2)
+        print_comparison(console, comparison, f"{name}, {settings.arch} on {device}")
+        console.print("gradcheck and gradgradcheck of the kernels, in float64:")
+        gradients = []
+        for result in check_gradients(device, settings.seed, progress.begin):
+            gradients.append(result)
+            print_gradients(console, result)
+        progress.begin("digits")
+        digits = find_digits(device, digit_pictures)
+        console.print(digits.table())
+        progress.begin("pictures")
+        subtitle = one_line(machine)
+        example = Example.choose(net, photo, windows, settings)
+        save_overview(out / "demo.png", example, comparison, subtitle)
+        save_time_chart(out / "times.png", comparison, subtitle)
+        digits.save_picture(out / "detections.png")
+    report = {
+        "image": name,
+        "image_size": [photo.shape[1], photo.shape[0]],
+        **report_of(comparison, settings, machine),
+        "gradient_checks_passed": {result.name: result.failure is None for result in gradients},
+        "detection": digits.as_data(),
+    }
+    write_json(out / "demo.json", report)
+    names = ("demo.png", "times.png", "detections.png", "demo.json")
+    console.print(f"Saved {', '.join(names)} in {out}", highlight=False)
+    return all(result.failure is None for result in gradients)
+
+
+def measure(
+    photo: Pixels, device: torch.device, settings: Settings, progress: Steps
+) -> tuple[SPPNet, Boxes, Comparison]:
+    """Make the network (with random weights: times do not depend on them), find windows and compare."""
+    progress.expect(2)
+    progress.begin(f"{settings.arch} with random weights")
+    torch.manual_seed(settings.seed)
+    net = create(settings.arch, levels=settings.levels).to(device).eval()
+    progress.begin("selective search")
+    windows = selective_search(photo, side=settings.proposal_side, limit=settings.windows)
+    progress.expect(steps(settings, len(windows), device))
+    return net, windows, compare(net, photo, torch.from_numpy(windows), settings, progress.begin)
+
+
+def find_digits(device: torch.device, pictures: int) -> DigitTest:
+    """Test the detector that comes with the package, on pictures drawn anew that its training did not see."""
+    with TemporaryDirectory() as folder:
+        return DigitTest.run(folder, device, pictures)
+
+
+def print_comparison(console: Console, comparison: Comparison, title: str) -> None:
+    """Print the table, and what was checked before the clock ran."""
+    console.print(table(comparison, title))
+    console.print(
+        f"[green]ok[/]  features of {comparison.checked_windows} windows equal the PyTorch reference's to the bit\n",
+        highlight=False,
+    )
+
+
+def print_gradients(console: Console, result: GradientResult) -> None:
+    """Print one line for one case."""
+    if result.failure is None:
+        console.print(
+            f"[green]ok[/]  {result.name:<32} [dim]{result.inputs:>4} inputs, {result.outputs} outputs[/]",
+            highlight=False,
+        )
+    else:
+        console.print(f"[red]failed[/]  {result.name}: {result.failure}", highlight=False)
+
+
+def report_of(comparison: Comparison, settings: Settings, machine: dict[str, Any]) -> dict[str, Any]:
+    """Gather the figures with what they were measured on, for JSON."""
+    return {"arch": settings.arch, "seed": settings.seed, "machine": machine, **as_data(comparison)}

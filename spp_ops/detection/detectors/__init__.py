@@ -1,0 +1,1 @@
+"""Detectors: what they are made of, how they run, how they are kept."""

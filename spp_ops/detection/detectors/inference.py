@@ -1,0 +1,88 @@
+"""A detector on all pictures of a data set, by one process or several."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lightning_fabric import Fabric
+
+from spp_ops.datasets.detection import DetectionImages
+from spp_ops.detection.detections import Detections
+from spp_ops.detection.detectors.base import Detector
+from spp_ops.detection.detectors.inputs import ahead, prepare
+from spp_ops.detection.proposals import Boxes, propose
+from spp_ops.engine.distributed import Item, gathered
+
+
+def find_windows(
+    detector: Detector,
+    images: DetectionImages,
+    *,
+    cache: Path | None = None,
+    workers: int = 0,
+    after_picture: Callable[[], None] = lambda: None,
+    fabric: Fabric | None = None,
+) -> list[Boxes]:
+    """The windows that a detector looks at, of each picture: `propose`, the pictures shared by all processes."""
+    paths = [images.paths[row] for row in _share(len(images), fabric)]
+    if workers == 0 and fabric is not None and fabric.world_size > 1:
+        workers = max((os.cpu_count() or 1) // fabric.world_size, 1)
+    mine = propose(paths, detector.proposals, cache=cache, workers=workers, after_picture=after_picture)
+    return _everyone(mine, len(images), fabric)
+
+
+def run_detector(
+    detector: Detector,
+    images: DetectionImages,
+    *,
+    windows: Sequence[Boxes] | None = None,
+    cache: Path | None = None,
+    workers: int = 0,
+    after_picture: Callable[[], None] = lambda: None,
+    fabric: Fabric | None = None,
+) -> list[Detections]:
+    """Find the objects in all pictures.
+
+    Args:
+        detector: on the device to be used.
+        images: the pictures.
+        windows: of each picture; None: what `find_windows` gives.
+        cache: as for `propose`, where windows are to be found.
+        workers: as for `propose`.
+        after_picture: called after each picture that this process is done with.
+        fabric: launched; its processes share the pictures, and each gets all of the results. None: this process alone.
+
+    Returns:
+        What is found in each picture, in their order.
+
+    Raises:
+        ValueError: the pictures' classes are not the detector's, or windows are missing.
+    """
+    if images.classes != detector.classes:
+        expected, got = ", ".join(detector.classes), ", ".join(images.classes)
+        raise ValueError(f"images: expected the detector's classes ({expected}), got {got}")
+    if windows is None:
+        windows = find_windows(detector, images, cache=cache, workers=workers, fabric=fabric)
+    if len(windows) != len(images):
+        raise ValueError(f"windows: expected some for each of {len(images)} pictures, got {len(windows)}")
+    given = windows
+    mine = []
+    rows = _share(len(images), fabric)
+    for picture in ahead(lambda row: prepare(images.paths[row], given[row], detector.proposals), rows, 1):
+        mine.append(detector.find(picture))
+        after_picture()
+    return _everyone(mine, len(images), fabric)
+
+
+def _share(count: int, fabric: Fabric | None) -> range:
+    return range(count) if fabric is None else range(fabric.global_rank, count, fabric.world_size)
+
+
+def _everyone(mine: list[Item], count: int, fabric: Fabric | None) -> list[Item]:
+    """The results for all pictures from each process' share of them."""
+    if fabric is None:
+        return mine
+    shares = gathered(fabric, mine)
+    return [shares[row % len(shares)][row // len(shares)] for row in range(count)]

@@ -1,0 +1,1 @@
+"""Average precision by the rules of VOC and COCO, and reports of it."""

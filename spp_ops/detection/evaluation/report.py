@@ -1,0 +1,98 @@
+"""How good detections are: as tables beside the paper's, as curves, and as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from spp_ops.detection.detectors.config import DetectorConfig
+from spp_ops.detection.evaluation.evaluate import DetectionEvaluation
+from spp_ops.detection.evaluation.paper import DATA_NOTE, rows_for
+from spp_ops.engine.config import as_data
+from spp_ops.engine.files import atomic_write
+
+_NAMED_CURVES = 20  # with more classes a legend says nothing
+
+
+def evaluation_table(evaluation: DetectionEvaluation, configs: Sequence[DetectorConfig], data: str) -> Table:
+    """Return the mean average precisions, with the paper's of the same setting below them.
+
+    Args:
+        evaluation: of the detections.
+        configs: of the detector, or of all that are combined.
+        data: its name.
+    """
+    pictures = f"{evaluation.pictures} pictures, {len(evaluation.classes)} classes"
+    table = Table(
+        title=f"{data}: {pictures}; mean average precision in %, IoU {evaluation.iou:g}",
+        caption=f"paper: {DATA_NOTE}",
+    )
+    table.add_column("detector")
+    for name in ("11-point", "all points", "COCO", "COCO 50", "COCO 75"):
+        table.add_column(name, justify="right")
+    coco = evaluation.coco
+    means = (evaluation.eleven_point, evaluation.all_points, coco.ap, coco.ap50, coco.ap75)
+    table.add_row(f"[bold]{' + '.join(map(_name, configs))}", *map(_percent, means))
+    for row in rows_for(configs):
+        table.add_row(f"paper: {row.method}", f"{row.mean_ap:.1f}", "-", "-", "-", "-", style="dim")
+    return table
+
+
+def class_table(evaluation: DetectionEvaluation) -> Table:
+    """Return the average precisions of each class, and how many of its objects are found."""
+    table = Table("class", title=f"average precision of each class in %, IoU {evaluation.iou:g}")
+    for name in ("objects", "found", "11-point", "all points", "COCO"):
+        table.add_column(name, justify="right")
+    for name, curve, coco in zip(evaluation.classes, evaluation.curves, evaluation.coco.class_ap, strict=True):
+        found = int(curve.hits[-1]) if len(curve.hits) else 0
+        figures = (curve.eleven_point, curve.all_points, coco)
+        table.add_row(name, str(curve.positives), str(found), *map(_percent, figures))
+    return table
+
+
+def evaluation_data(
+    evaluation: DetectionEvaluation, configs: Sequence[DetectorConfig], seconds_a_picture: dict[str, float]
+) -> dict[str, Any]:
+    """Return the figures with what they were measured with, for JSON.
+
+    Args:
+        evaluation: of the detections.
+        configs: of the detector, or of all that are combined.
+        seconds_a_picture: what took how long.
+    """
+    return {
+        "detectors": [as_data(config) for config in configs],
+        **evaluation.as_data(),
+        "seconds_a_picture": seconds_a_picture,
+        "paper": [{"method": row.method, "mean_ap_11_point": row.mean_ap / 100} for row in rows_for(configs)],
+    }
+
+
+def save_curves(path: Path, evaluation: DetectionEvaluation) -> None:
+    """Draw precision over recall, a curve a class. The format follows the path's ending."""
+    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
+    axes = figure.subplots()
+    for name, curve in zip(evaluation.classes, evaluation.curves, strict=True):
+        if curve.positives:
+            axes.plot(curve.recall, curve.precision, label=f"{name} {_percent(curve.eleven_point)}", linewidth=1.4)
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+    axes.set_title(f"mAP {_percent(evaluation.eleven_point)} % (11-point, IoU {evaluation.iou:g})")
+    axes.grid(alpha=0.3)
+    if len(evaluation.classes) <= _NAMED_CURVES:
+        axes.legend(loc="lower left", fontsize=8)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=150)
+
+
+def _name(config: DetectorConfig) -> str:
+    count = len(config.scales)
+    return f"{config.arch}, {count} scale{'s' * (count > 1)}"
+
+
+def _percent(value: float) -> str:
+    return "-" if math.isnan(value) else f"{100 * value:.1f}"

@@ -1,0 +1,1 @@
+"""Features of windows: pooled from maps, or computed window by window."""

@@ -1,0 +1,1 @@
+"""What every kind of training run stands on: files, records, seeds, processes, progress."""

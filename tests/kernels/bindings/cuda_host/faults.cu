@@ -1,0 +1,198 @@
+// The simplest kernels that are wrong in one way each, and sound ones beside them.
+#include <map>
+#include <stdexcept>
+#include <vector>
+
+#include "kernels/cuda/divider.h"
+#include "kernels/cuda/shared.h"
+#include "faults.h"
+
+namespace spp::cuda_host {
+namespace {
+
+using cuda::Shared;
+using cuda::SharedArena;
+
+constexpr int kThreads = 64;
+
+struct NoArgs {};
+
+__device__ Shared<int32_t> numbers() {
+  SharedArena arena;
+  return arena.take<int32_t>(kThreads);
+}
+
+__device__ int32_t own() { return static_cast<int32_t>(threadIdx.x); }
+__device__ int32_t next_of_warp() { return own() / kWarp * kWarp + (own() + 1) % kWarp; }
+
+__global__ void reverse_without_barrier(const __grid_constant__ NoArgs) {
+  numbers()[own()] = own();
+  numbers()[own()] = static_cast<int32_t>(numbers()[kThreads - 1 - own()]);
+}
+
+__global__ void reverse(const __grid_constant__ NoArgs) {
+  numbers()[own()] = own();
+  __syncthreads();
+  const int32_t other = numbers()[kThreads - 1 - own()];
+  __syncthreads();
+  numbers()[own()] = other;
+}
+
+__global__ void rotate_warp(const __grid_constant__ NoArgs) {
+  numbers()[own()] = own();
+  __syncwarp();
+  if (numbers()[next_of_warp()] != next_of_warp()) Block::running->fail("a wrong number came");
+}
+
+// A barrier of the warp does not order what other warps do.
+__global__ void reverse_with_warp_barrier(const __grid_constant__ NoArgs) {
+  numbers()[own()] = own();
+  __syncwarp();
+  if (numbers()[kThreads - 1 - own()] < 0) Block::running->fail("a wrong number came");
+}
+
+// An exchange between lanes orders no accesses to memory.
+__global__ void rotate_with_shuffle_only(const __grid_constant__ NoArgs) {
+  numbers()[own()] = own();
+  __shfl_sync(0xFFFFFFFFu, own(), 0);
+  if (numbers()[next_of_warp()] < 0) Block::running->fail("a wrong number came");
+}
+
+__global__ void read_then_write_without_barrier(const __grid_constant__ NoArgs) {
+  if (own() == 0) numbers()[0] = 1;
+  __syncthreads();
+  const int32_t seen = numbers()[0];
+  if (own() == kThreads - 1) numbers()[0] = seen + 1;
+}
+
+__global__ void count_atomically(const __grid_constant__ NoArgs) {
+  if (own() == 0) numbers()[0] = 0;
+  __syncthreads();
+  numbers().atomic_add(0, 1);
+  __syncthreads();
+  if (numbers()[0] != kThreads) Block::running->fail("a wrong count");
+}
+
+__global__ void count_without_atomics(const __grid_constant__ NoArgs) {
+  if (own() == 0) numbers()[0] = 0;
+  __syncthreads();
+  numbers()[0] = numbers()[0] + 1;
+}
+
+__global__ void atomic_beside_plain_read(const __grid_constant__ NoArgs) {
+  if (own() == 0) numbers()[0] = 0;
+  __syncthreads();
+  if (own() < kWarp) {
+    numbers().atomic_add(0, 1);
+  } else if (numbers()[0] < 0) {
+    Block::running->fail("a wrong number came");
+  }
+}
+
+__global__ void one_past_the_span(const __grid_constant__ NoArgs) { numbers()[own() + 1] = 0; }
+
+__global__ void more_than_the_launch_gave(const __grid_constant__ NoArgs) {
+  SharedArena arena;
+  arena.take<int32_t>(kThreads);
+  arena.take<int32_t>(kThreads)[own()] = 0;
+}
+
+__global__ void barrier_in_a_branch(const __grid_constant__ NoArgs) {
+  if (own() < kWarp) __syncthreads();
+}
+
+__global__ void different_barriers(const __grid_constant__ NoArgs) {
+  if (own() == 0) {
+    __syncthreads();
+  } else {
+    __syncwarp();
+  }
+}
+
+__global__ void vote_in_a_branch(const __grid_constant__ NoArgs) {
+  if (own() % 2 == 0) __any_sync(0xFFFFFFFFu, 1);
+}
+
+__global__ void votes(const __grid_constant__ NoArgs) {
+  const unsigned even = __ballot_sync(0xFFFFFFFFu, own() % 2 == 0);
+  if (even != 0x55555555u || __all_sync(0xFFFFFFFFu, own() < 7) || !__any_sync(0xFFFFFFFFu, own() % kWarp == 7)) {
+    Block::running->fail("a wrong vote");
+  }
+  if (__shfl_sync(0xFFFFFFFFu, 2.5 * own(), 3) != 2.5 * (own() / kWarp * kWarp + 3))
+    Block::running->fail("a wrong number came");
+}
+
+__global__ void divisions(const __grid_constant__ NoArgs) {
+  for (int32_t divisor : {1, 2, 3, 5, 7, 36, 63, 64, 65, 1000, 65535, 65537, 1 << 30, INT32_MAX}) {
+    const cuda::Divider divide(static_cast<uint32_t>(divisor));
+    for (int64_t number :
+         {int64_t{own()}, int64_t{own()} * divisor - 1, int64_t{own()} * divisor, INT32_MAX - int64_t{own()}}) {
+      if (number < 0 || number > INT32_MAX) continue;
+      if (divide(static_cast<int32_t>(number)) != number / divisor) Block::running->fail("a wrong quotient");
+    }
+  }
+}
+
+// For the sanitizers, which end the process.
+__global__ void past_the_heap(const __grid_constant__ NoArgs) {
+  const std::vector<int32_t> heap(kThreads);
+  const int32_t* data = heap.data();
+  if (data[own() + 1] < 0) Block::running->fail("a wrong number came");
+}
+
+__global__ void past_the_stack_of_a_fiber(const __grid_constant__ NoArgs) {
+  volatile int32_t local[4] = {};
+  __syncthreads();
+  volatile int32_t* first = local;
+  first[own()] = own();
+  if (local[0] < 0) Block::running->fail("a wrong number came");
+}
+
+__global__ void integer_overflow(const __grid_constant__ NoArgs) {
+  volatile int32_t number = INT32_MAX;
+  number = number + own();
+}
+
+using Kernel = void (*)(NoArgs);
+
+const std::map<std::string, Kernel>& kernels() {
+  static const std::map<std::string, Kernel> all = {
+      {"reverse_without_barrier", reverse_without_barrier},
+      {"reverse", reverse},
+      {"rotate_warp", rotate_warp},
+      {"reverse_with_warp_barrier", reverse_with_warp_barrier},
+      {"rotate_with_shuffle_only", rotate_with_shuffle_only},
+      {"read_then_write_without_barrier", read_then_write_without_barrier},
+      {"count_atomically", count_atomically},
+      {"count_without_atomics", count_without_atomics},
+      {"atomic_beside_plain_read", atomic_beside_plain_read},
+      {"one_past_the_span", one_past_the_span},
+      {"more_than_the_launch_gave", more_than_the_launch_gave},
+      {"barrier_in_a_branch", barrier_in_a_branch},
+      {"different_barriers", different_barriers},
+      {"vote_in_a_branch", vote_in_a_branch},
+      {"votes", votes},
+      {"divisions", divisions},
+      {"past_the_heap", past_the_heap},
+      {"past_the_stack_of_a_fiber", past_the_stack_of_a_fiber},
+      {"integer_overflow", integer_overflow},
+  };
+  return all;
+}
+
+}  // namespace
+
+void run_faulty_kernel(const std::string& name) {
+  if (name == "too_many_threads") {
+    return cuda::launch("too_many_threads", reverse, {1, 1, 2048, 0}, nullptr, NoArgs{});
+  }
+  if (name == "too_much_shared_memory") {
+    return cuda::launch("too_much_shared_memory", reverse, {1, 1, kThreads, 1 << 20}, nullptr, NoArgs{});
+  }
+  const auto found = kernels().find(name);
+  if (found == kernels().end()) throw std::invalid_argument("no kernel named " + name);
+  cuda::launch(name.c_str(), found->second, {1, 1, kThreads, cuda::shared_bytes_of<int32_t>(kThreads)}, nullptr,
+               NoArgs{});
+}
+
+}  // namespace spp::cuda_host
