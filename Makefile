@@ -5,14 +5,14 @@ VENV ?= .venv
 TORCH ?= torch torchvision
 IMAGE ?=
 FUZZ_SECONDS ?= 600
-# Of gpu-check, as "--steps speed".
+# Of gpu-check, as "--steps speed"; of mutants, names of faults.
 ARGS ?=
 
 BIN := $(VENV)/bin
 SOURCES := setup.py $(shell find csrc -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
 CXX_FILES := $(shell find csrc tests/kernels $(wildcard examples) -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
 
-.PHONY: demo test lint format build benchmark fuzz abi-check gpu-check clean
+.PHONY: demo test lint format build benchmark fuzz abi-check gpu-check mutants clean
 
 demo: build  ## the main job on a photo (IMAGE=path for another one); pictures and figures land in out/
 	$(BIN)/python -m spp_ops demo $(if $(IMAGE),--image "$(IMAGE)") --out out
@@ -39,6 +39,9 @@ benchmark: build  ## the operator beside its peers, and its cost as the work gro
 
 fuzz: build  ## random calls under AddressSanitizer and UBSan for FUZZ_SECONDS
 	$(BIN)/python -m tests.fuzz --sanitize --seconds $(FUZZ_SECONDS)
+
+mutants: build  ## faults planted in the CUDA sources, one at a time: which of them do the tests not find?
+	$(BIN)/python tests/kernels/cuda_mutants.py $(ARGS)
 
 abi-check: build  ## one binary under the oldest torch and under this one, bit for bit
 	$(BIN)/python -m tests.abi

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from hypothesis import strategies as st
+from on_device import on_device
 from torch import Tensor
 
 from spp_ops.projection import Projection
@@ -37,10 +38,10 @@ class Case:
     ) -> Tensor:
         """`function` of this case, with other maps in the place of its own if any are given."""
         maps = list(self.maps if maps is None else maps)
-        map_index = None if self.map_index is None else self.map_index.to(device)
+        map_index = None if self.map_index is None else on_device(self.map_index, device)
         return function(
             maps[0] if len(maps) == 1 else maps,
-            self.rois.to(device),
+            on_device(self.rois, device),
             self.levels,
             self.projections,
             map_index=map_index,
@@ -49,7 +50,7 @@ class Case:
 
     def leaves(self, dtype: torch.dtype | None = None, device: torch.device | None = None) -> list[Tensor]:
         """The maps as leaves of a graph, their strides kept."""
-        return [each.detach().to(device=device, dtype=dtype).requires_grad_() for each in self.maps]
+        return [on_device(each, device, dtype).requires_grad_() for each in self.maps]
 
 
 @st.composite

@@ -11,6 +11,7 @@ import torch
 from agreement import assert_same
 from hypothesis import given
 from hypothesis import strategies as st
+from on_device import on_device
 from strategies import DTYPES, LAYOUTS, Case, cases, levels
 
 import spp_ops
@@ -21,7 +22,7 @@ from spp_ops._core.extension import force_cpu_reading
 
 @given(case=cases())
 def test_regions(case: Case, device: torch.device) -> None:
-    pooled = case.call(spp_ops.roi_spatial_pyramid_pool, [each.to(device) for each in case.maps], device)
+    pooled = case.call(spp_ops.roi_spatial_pyramid_pool, [on_device(each, device) for each in case.maps], device)
     assert pooled.dtype == case.maps[0].dtype
     assert_same(pooled, case.call(reference.roi_spatial_pyramid_pool))
 
@@ -50,7 +51,7 @@ def test_the_environment_forces_a_cpu_level(asked: str, warned: bool) -> None:
 
 @given(case=cases(most_maps=1), pyramid=levels())
 def test_whole_maps(case: Case, pyramid: tuple[int | tuple[int, int], ...], device: torch.device) -> None:
-    pooled = spp_ops.spatial_pyramid_pool(case.maps[0].to(device), pyramid)
+    pooled = spp_ops.spatial_pyramid_pool(on_device(case.maps[0], device), pyramid)
     assert_same(pooled, reference.spatial_pyramid_pool(case.maps[0], pyramid))
 
 
@@ -61,7 +62,7 @@ def test_many_windows(dtype: torch.dtype, layout: str, device: torch.device, thr
     generator = torch.Generator().manual_seed(0)
     features = LAYOUTS[layout](lambda *shape: torch.randn(shape, generator=generator).to(dtype), 2, 40, 38, 50)
     rois = random_rois(300, 2, 50 * 16, 38 * 16, generator)
-    pooled = spp_ops.roi_spatial_pyramid_pool(features.to(device), rois.to(device), projection=1 / 16)
+    pooled = spp_ops.roi_spatial_pyramid_pool(on_device(features, device), rois.to(device), projection=1 / 16)
     pairs = [(n, n) for n in (6, 3, 2, 1)]
     expected = fallback.roi_spatial_pyramid_pool([features], rois, pairs, [Projection.rounded(1 / 16)])
     assert_same(pooled, expected)
@@ -138,9 +139,12 @@ def test_levels_are_views() -> None:
 @given(case=cases())
 def test_output_can_be_preallocated(case: Case, device: torch.device) -> None:
     expected = case.call(reference.roi_spatial_pyramid_pool)
-    maps = [each.to(device) for each in case.maps]
-    wide = torch.full((expected.shape[0], expected.shape[1] + 3), 7.0, dtype=expected.dtype, device=device)
-    for out in (torch.full_like(expected, 7.0, device=device), wide[:, : expected.shape[1]]):
+    maps = [on_device(each, device) for each in case.maps]
+    rows, columns = expected.shape
+    wide = torch.full((rows, columns + 3), 7.0, dtype=expected.dtype, device=device)
+    even = torch.full((rows, columns + columns % 2 + 2), 7.0, dtype=expected.dtype, device=device)
+    # Dense; rows an odd number apart, perhaps; an odd number of elements beyond what stores of pairs need.
+    for out in (torch.full_like(expected, 7.0, device=device), wide[:, :columns], even[:, 1 : columns + 1]):
         returned = case.call(
             lambda *args, out=out, **keywords: spp_ops.roi_spatial_pyramid_pool(*args, out=out, **keywords),
             maps,
@@ -148,7 +152,9 @@ def test_output_can_be_preallocated(case: Case, device: torch.device) -> None:
         )
         assert returned is out
         assert_same(out, expected)
-    assert (wide[:, expected.shape[1] :] == 7).all()
+    assert (wide[:, columns:] == 7).all()
+    assert (even[:, 0] == 7).all()
+    assert (even[:, columns + 1 :] == 7).all()
 
 
 def test_more_than_2_to_the_31_elements() -> None:

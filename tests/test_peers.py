@@ -8,6 +8,7 @@ import torch
 from agreement import assert_same, gradients, whole_numbers
 from hypothesis import given
 from hypothesis import strategies as st
+from on_device import on_device
 from strategies import Case, cases
 from torch import Tensor
 from torch.nn import functional as F
@@ -38,7 +39,7 @@ def test_float_edges_are_seldom_wrong() -> None:
 @given(case=cases(dtypes=[torch.float32], finite=True, most_maps=1), scale=scales, bins=st.integers(1, 14))
 def test_roi_pool(case: Case, scale: float, bins: int, device: torch.device) -> None:
     """Every finite box, be it outside, reversed or tiny; gradients too."""
-    features = case.maps[0].to(device).requires_grad_()
+    features = on_device(case.maps[0], device).requires_grad_()
     height, width = features.shape[2:]
     rois = case.rois.float()
     windows = place_boxes(rois, [(height, width)], [Projection.rounded(scale)], images=len(features)).windows
@@ -65,7 +66,7 @@ def test_roi_pool_of_many_windows(dtype: torch.dtype, device: torch.device) -> N
 @given(case=cases(most_maps=1), data=st.data())
 def test_adaptive_max_pool(case: Case, data: st.DataObject, device: torch.device) -> None:
     """Of every window cut out of its map."""
-    features = case.maps[0].to(device)
+    features = on_device(case.maps[0], device)
     height, width = features.shape[2:]
     rows, columns = data.draw(st.tuples(st.integers(1, 8), st.integers(1, 8)))
     x, y = data.draw(st.tuples(st.integers(0, width - 1), st.integers(0, height - 1)))
@@ -77,7 +78,7 @@ def test_adaptive_max_pool(case: Case, data: st.DataObject, device: torch.device
 
 @given(case=cases(dtypes=[torch.float32, torch.float64], finite=True, most_maps=1))
 def test_adaptive_max_pool_of_whole_maps(case: Case, device: torch.device) -> None:
-    features = case.maps[0].to(device).requires_grad_()
+    features = on_device(case.maps[0], device).requires_grad_()
     pooled = spp_ops.spatial_pyramid_pool(features, (5, (2, 3)))
 
     def adaptive(levels: tuple[int | tuple[int, int], ...]) -> Tensor:

@@ -30,6 +30,7 @@ PROPERTY = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
+GARBAGE = 0xA5  # of which every byte is that no kernel has written
 TYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3}
 STORED = {"float32": np.float32, "float64": np.float64, "float16": np.float16, "bfloat16": np.uint16}
 INDICES = (None, "uint16", "int32")
@@ -89,7 +90,8 @@ class Case:
     target_area: float
     levels: list[tuple[int, int]]
     index: str | None
-    gap: int = 0
+    gap: int = 0  # elements between the output's rows
+    offset: int = 0  # elements of its memory before the first row
 
     @property
     def images(self) -> int:
@@ -124,8 +126,29 @@ class Case:
             self.levels,
             self.index,
             self.gap,
+            self.offset,
         )
-        return output[:, : output.shape[1] - self.gap], indices, sources
+        self.check_gaps(output)
+        return output, indices, sources
+
+    def check_gaps(self, output: rules.Array) -> None:
+        """What lies before, between and behind the rows is as it was."""
+        memory = output.base
+        assert isinstance(memory, np.ndarray)
+        inside = np.zeros(memory.size, bool)
+        rows = inside[self.offset :].reshape(len(output), -1) if len(output) else inside[:0].reshape(0, 0)
+        rows[:, : output.shape[1]] = True
+        assert (memory[~inside].view(np.uint8) == GARBAGE).all()
+
+
+DEVICES = st.fixed_dictionaries(
+    {
+        "multiprocessors": st.sampled_from([1, 2, 64]),
+        "max_shared_bytes": st.sampled_from([227 * 1024, 227 * 1024, 99 * 1024, 64 * 1024, 48 * 1024]),
+        "max_grid_x": st.sampled_from([2**31 - 1, 2**31 - 1, 1, 3]),
+        "max_grid_y": st.sampled_from([65535, 65535, 1, 2]),
+    }
+)  # of every size; grids so small that kernels must go on from block to block
 
 
 def check_forward(case: Case) -> None:
@@ -225,4 +248,5 @@ def cases(draw: st.DrawFn, indices: tuple[str | None, ...] = INDICES) -> Case:
         levels=draw(st.sampled_from(LEVELS)),
         index=draw(st.sampled_from(indices)),
         gap=draw(st.sampled_from([0, 0, 1, 6])),
+        offset=draw(st.sampled_from([0, 0, 1, 2])),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import cuda_rules as rules
 import numpy as np
 import pytest
-from cuda_cases import HOST, PROPERTY, TYPES, Case, cases, configure, decode, encode
+from cuda_cases import DEVICES, HOST, PROPERTY, TYPES, Case, cases, configure, decode, encode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,11 +67,14 @@ def gradients_of(case: Case, seed: int, kind: str) -> rules.Array:
     st.integers(0, 2**32 - 1),
     st.sampled_from(["plain", "wide range", "special", "strided", "expanded"]),
     st.booleans(),
-    st.sampled_from([(2, 227 * 1024), (64, 227 * 1024), (2, 10 * 1024)]),
+    DEVICES,
+    st.booleans(),
 )
-def test_any_backward(case: Case, seed: int, kind: str, deterministic: bool, device: tuple[int, int]) -> None:
+def test_any_backward(
+    case: Case, seed: int, kind: str, deterministic: bool, device: dict[str, int], bands: bool
+) -> None:
     """Few and many multiprocessors choose few and many channels a block; little shared memory makes bands of cells."""
-    configure(multiprocessors=device[0], max_shared_bytes=device[1])
+    configure(**device | ({"max_shared_bytes": 10 * 1024} if bands else {}))
     _, cells, sources = case.expected()
     gradients = gradients_of(case, seed, kind)
     wide = decode(gradients, case.type_name)
@@ -165,8 +168,9 @@ def test_more_bins_than_threads() -> None:
 
 
 @PROPERTY
-@given(cases(indices=("uint16", "int32")))
-def test_any_gather(case: Case) -> None:
+@given(cases(indices=("uint16", "int32")), DEVICES)
+def test_any_gather(case: Case, device: dict[str, int]) -> None:
+    configure(**device)
     _, cells, sources = case.expected()
     got = HOST.gather(case.maps, TYPES[case.type_name], cells.astype(case.index), sources.astype(np.int32), case.levels)
     np.testing.assert_array_equal(
@@ -179,9 +183,10 @@ def test_gather_and_backward_refuse_cells_and_sources_that_are_not_there() -> No
     case = blank((1, 1, 2, 2), 3, "float32", [(1, 2)])
     case.maps = [np.ones((1, 1, 2, 2), np.float32)]
     cells = np.array([[4, 2**31 - 1], [-7, 3], [1, 1]], np.int32)
-    sources = np.array([0, 0, 5], np.int32)
-    got = HOST.gather(case.maps, 0, cells, sources, case.levels)
-    np.testing.assert_array_equal(got, [[0, 0], [0, 1], [0, 0]])
+    for beyond in (5, 1, -1, -7, 2**31 - 1, -(2**31)):
+        sources = np.array([0, 0, beyond], np.int32)
+        got = HOST.gather(case.maps, 0, cells, sources, case.levels)
+        np.testing.assert_array_equal(got, [[0, 0], [0, 1], [0, 0]])
     for deterministic in (False, True):
         gradient = scatter(np.ones((3, 2), np.float32), "float32", cells, sources, case, deterministic)[0]
         np.testing.assert_array_equal(gradient.ravel(), [0, 0, 0, 1])

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cuda_rules as rules
 import numpy as np
 import pytest
-from cuda_cases import HOST, INDICES, PROPERTY, TYPES, Case, cases, check_forward, encode
+from cuda_cases import DEVICES, INDICES, PROPERTY, TYPES, Case, cases, check_forward, configure, encode
 from hypothesis import given
 
 PLAIN = rules.Rule(rules.Axis(), rules.Axis())
 CELLS = rules.Rule(rules.Axis(high=rules.Corner()), rules.Axis(high=rules.Corner()), rules.AS_IS)
+
+
+@pytest.fixture(autouse=True)
+def _usual_device() -> Iterator[None]:
+    yield
+    configure()
 
 
 def case_of(
@@ -27,8 +33,9 @@ def case_of(
 
 
 @PROPERTY
-@given(cases())
-def test_any_call(case: Case) -> None:
+@given(cases(), DEVICES)
+def test_any_call(case: Case, device: dict[str, int]) -> None:
+    configure(**device)
     check_forward(case)
 
 
@@ -96,12 +103,3 @@ def test_nothing_to_do() -> None:
     for shape, boxes in [((1, 4, 5, 5), []), ((1, 0, 5, 5), [[0, 0, 0, 3, 3]]), ((1, 4, 0, 5), [[0, 0, 0, 3, 3]])]:
         case = case_of(shape, boxes, [(2, 2), (1, 1)])
         check_forward(case)
-
-
-def test_a_launch_that_the_device_refuses_names_kernel_and_sizes() -> None:
-    with pytest.raises(
-        RuntimeError, match=r"too_many_threads \(grid 1 x 1, block 2048, shared memory 0 bytes\): invalid"
-    ):
-        HOST.run_faulty_kernel("too_many_threads")
-    with pytest.raises(RuntimeError, match=r"too_much_shared_memory .*1048576 bytes"):
-        HOST.run_faulty_kernel("too_much_shared_memory")

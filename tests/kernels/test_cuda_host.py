@@ -67,6 +67,34 @@ def test_finds_divergent_barriers(name: str, waiting: str) -> None:
         HOST.run_faulty_kernel(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [
+        ("vector_off_its_boundary", "16 bytes of global memory read at once, misaligned"),
+        ("vector_past_the_array", "8 bytes of global memory read at once, not within an array of the call"),
+        ("write_to_an_input", "8 bytes of global memory written at once, not within an array of the call"),
+    ],
+)
+def test_finds_vectors_that_are_not_the_calls(name: str, finding: str) -> None:
+    with pytest.raises(RuntimeError, match=finding):
+        HOST.run_faulty_kernel(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("too_many_threads", r"too_many_threads \(grid 1 x 1, block 2048, shared memory 0 bytes\): invalid"),
+        ("too_much_shared_memory", r"too_much_shared_memory .*1048576 bytes"),
+        ("default_stream", r"default_stream .*: invalid resource handle"),
+    ],
+)
+def test_a_launch_that_the_device_refuses_names_kernel_and_sizes(name: str, message: str) -> None:
+    """And leaves no error behind for whoever asks next."""
+    with pytest.raises(RuntimeError, match=message):
+        HOST.run_faulty_kernel(name)
+    assert HOST.last_error() == "cudaSuccess"
+
+
 def test_names_an_unknown_kernel() -> None:
     with pytest.raises(ValueError, match="no kernel named nothing"):
         HOST.run_faulty_kernel("nothing")
@@ -110,7 +138,7 @@ def test_the_sanitizers_watch_kernels(name: str, finding: str) -> None:
 @outside_the_sanitizers
 @pytest.mark.parametrize("order", [{}, {SEED_VARIABLE: "1"}], ids=["in order", "in a random order"])
 def test_everything_under_the_sanitizers(order: dict[str, str]) -> None:
-    tests = [f"test_cuda_{each}.py" for each in ("forward", "backward", "host")]
+    tests = [f"test_cuda_{each}.py" for each in ("forward", "backward", "limits", "host")]
     arguments = ["-m", "pytest", "-q", "-x", "--noconftest", "-p", "no:cacheprovider", *tests]
     result = run_sanitized(arguments, examples=8, **order)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]

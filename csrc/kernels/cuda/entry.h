@@ -100,7 +100,7 @@ struct Entries<T, NoIndex> {
   __device__ static int16_t empty() { return INT16_MIN; }
   __device__ static int16_t zero() { return 0; }
   __device__ static int16_t of(T value, uint32_t) { return key16_of(value); }
-  __device__ static Word larger_of(Word a, Word b) { return __vmaxs2(a, b); }
+  __device__ static Word larger_of(Word a, Word b) { return larger_halves(a, b); }
   __device__ static uint32_t values(Word keys) { return bits_of_keys16(keys); }
 };
 

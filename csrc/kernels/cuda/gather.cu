@@ -57,7 +57,7 @@ void gather(const GatherArgs& args, Stream stream) {
     plan.widths[m] = Divider(static_cast<uint32_t>(larger(args.maps[m].width, 1)));
   }
   const int64_t columns = args.channels * args.pyramid.bins;
-  const int64_t grid_y = smaller(ceil_div(args.count, kRowsPerThread), kMaxGridY);
+  const int64_t grid_y = smaller(ceil_div(args.count, kRowsPerThread), max_grid_y());
   with_type(args.type, [&](auto type) {
     using T = typename decltype(type)::type;
     with_index_type(args.index_type, [&](auto index_type) {

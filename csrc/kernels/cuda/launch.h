@@ -1,21 +1,24 @@
 // The one place that starts a kernel.
 #pragma once
 
-#include <cuda_runtime.h>
-
 #include <stdexcept>
 #include <string>
 
+#include "portability.h"
 #include "roi_spp_cuda.h"
 
 namespace spp::cuda {
 
-constexpr int kWarpSize = 32;
-constexpr unsigned kAllLanes = 0xFFFFFFFF;
 constexpr size_t kPlainSharedBytes = 48 * 1024;  // what a block may have without asking
 constexpr int kMaxBins = 1 << 22;  // of a pyramid, for 32-bit offsets within some channels of a pooled row
-constexpr int64_t kMaxGridX = INT32_MAX;
-constexpr int64_t kMaxGridY = 65535;
+
+#if defined(SPP_CUDA_ON_HOST)
+using cuda_host::max_grid_x;
+using cuda_host::max_grid_y;
+#else
+constexpr int64_t max_grid_x() { return INT32_MAX; }
+constexpr int64_t max_grid_y() { return 65535; }
+#endif
 
 SPP_HOST_DEVICE constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 SPP_HOST_DEVICE constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
@@ -48,8 +51,8 @@ void launch(const char* name, void (*kernel)(Args), const LaunchShape& shape, St
   static_assert(sizeof(Args) <= 4096, "kernel parameters are limited to 4 KB");
   if (shape.grid_x <= 0 || shape.grid_y <= 0) return;
   cudaLaunchConfig_t config{};
-  config.gridDim = dim3(static_cast<unsigned>(smaller(shape.grid_x, kMaxGridX)),
-                        static_cast<unsigned>(smaller(shape.grid_y, kMaxGridY)));
+  config.gridDim = dim3(static_cast<unsigned>(smaller(shape.grid_x, max_grid_x())),
+                        static_cast<unsigned>(smaller(shape.grid_y, max_grid_y())));
   config.blockDim = dim3(shape.block);
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = stream;

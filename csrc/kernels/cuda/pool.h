@@ -2,8 +2,8 @@
 // come from the tables; levels that follow from a finer one are merged in shared memory; write_output.h is the way out.
 #pragma once
 
-#include "write_output.h"
 #include "tables.h"
+#include "write_output.h"
 
 namespace spp::cuda {
 
@@ -55,14 +55,14 @@ class WindowPool {
         } else {
           any_empty |= read_bins(source, l, first, whole ? level.bins() : count, whole ? level.first_bin : 0);
         }
-        __syncwarp();
+        sync_warp();
       }
       if (any_empty) zero_empty_bins(whole ? pyramid.bins : count);
       for (int32_t l = begin; l < end; ++l) {
         const Level& level = pyramid.levels[l];
         emit_.level(l, first, whole ? level.bins() : count, whole ? level.first_bin : 0);
       }
-      __syncwarp();
+      sync_warp();
       first += count;
       if (whole || first >= pyramid.levels[begin].bins()) {
         begin = end;
@@ -81,8 +81,8 @@ class WindowPool {
     const int32_t m = source / args_.images;
     const PoolMap& map = args_.maps[m];
     const bool own_empty = locate_bins(map, source - m * args_.images, l, first, count, place);
-    const bool any_empty = __any_sync(kAllLanes, own_empty);
-    __syncwarp();
+    const bool any_empty = any_lane(own_empty);
+    sync_warp();
 #pragma unroll 1
     for (int32_t i = group(); i < count; i += kGroups) {
       const int32_t at = (place + i) * kPitch;
@@ -150,7 +150,9 @@ class WindowPool {
     for (int v = 0; v < kLaneVectors; ++v) buffer_[at + column() + v * kLanes] = best[v];
   }
 
-  __device__ static Bin load_bin(const char* at) { return bits_as<Bin>(__ldg(reinterpret_cast<const uint4*>(at))); }
+  __device__ static Bin load_bin(const char* at) {
+    return bits_as<Bin>(load_constant(reinterpret_cast<const uint4*>(at)));
+  }
 
   // All bins of level l, from those of the finer level.
   __device__ void merge_bins(int32_t l) {
@@ -190,11 +192,11 @@ class WindowPool {
     for (int32_t first = 0; first < count; first += kGroups) {
       const int32_t i = first + group();
       const bool empty = i < count && Bin(buffer_[i * kPitch]).is_empty();
-      __syncwarp();
+      sync_warp();
       for (int32_t v = column(); empty && v < kChunkVectors; v += kLanes)
         buffer_[i * kPitch + v] = Bin::filled(E::zero());
     }
-    __syncwarp();
+    sync_warp();
   }
 
   const PoolArgs& args_;

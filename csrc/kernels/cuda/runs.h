@@ -36,15 +36,21 @@ struct Bits<16> {
   using type = uint4;
 };
 
+template <typename T, int kCount>
+__device__ inline Run<T, kCount> load_run(const T* at) {
+  using Whole = typename Bits<sizeof(Run<T, kCount>)>::type;
+  return bits_as<Run<T, kCount>>(load_constant(reinterpret_cast<const Whole*>(at)));
+}
+
 // Written once and not read again by the kernel: to be evicted from the cache before the tables are.
 template <typename T, int kCount>
 __device__ inline void store_run(T* at, const Run<T, kCount>& run) {
   using Whole = typename Bits<sizeof(run)>::type;
-  __stcs(reinterpret_cast<Whole*>(at), bits_as<Whole>(run));
+  store_streaming(reinterpret_cast<Whole*>(at), bits_as<Whole>(run));
 }
 
 __device__ inline Range load_range(const Range* at) {
-  const uint2 both = *reinterpret_cast<const uint2*>(at);
+  const uint2 both = load_constant(reinterpret_cast<const uint2*>(at));
   return {static_cast<int32_t>(both.x), static_cast<int32_t>(both.y)};
 }
 

@@ -105,10 +105,6 @@ class TableTile {
   }
 
  private:
-  struct alignas(Cell::kChannels * sizeof(T)) Values {
-    T values[Cell::kChannels];
-  };
-
   __device__ Cell read(int32_t y, int32_t x) const {
     const int64_t first = vector_ * Cell::kChannels;
     const T* data = static_cast<const T*>(map_->data) + image_ * map_->image_stride + first * map_->channel_stride +
@@ -116,9 +112,9 @@ class TableTile {
     const uint32_t number = static_cast<uint32_t>(y) * static_cast<uint32_t>(map_->width) + static_cast<uint32_t>(x);
     Cell cell = Cell::empty();
     if (map_->whole_vectors && first + Cell::kChannels <= args_.channels) {
-      const Values read = *reinterpret_cast<const Values*>(data);
+      const auto read = load_run<T, Cell::kChannels>(data);
 #pragma unroll
-      for (int i = 0; i < Cell::kChannels; ++i) cell.set(i, E::of(read.values[i], number));
+      for (int i = 0; i < Cell::kChannels; ++i) cell.set(i, E::of(read.items[i], number));
     } else {
 #pragma unroll
       for (int i = 0; i < Cell::kChannels; ++i) {

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "block.h"
+#include "cuda_runtime.h"
 #include "faults.h"
 #include "roi_spp_cuda.h"
 
@@ -47,15 +48,28 @@ py::array garbage(const py::dtype& type, std::vector<py::ssize_t> shape) {
   return array;
 }
 
+// From the first to the last element of an array, whatever its strides.
+void add(GlobalArrays& arrays, const py::array& array, bool writable) {
+  const auto* first = static_cast<const char*>(array.data());
+  const auto* last = first;
+  for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
+    if (array.shape(axis) == 0) return;
+    const py::ssize_t reach = array.strides(axis) * (array.shape(axis) - 1);
+    (reach < 0 ? first : last) += reach;
+  }
+  arrays.add(first, last + array.itemsize(), writable);
+}
+
 // Exactly as large as asked for, so that AddressSanitizer sees what lies beyond.
 class Scratch {
  public:
-  explicit Scratch(size_t bytes) {
+  Scratch(size_t bytes, GlobalArrays& arrays) {
     const size_t whole =
         (bytes + cuda::kWorkspaceAlignment - 1) / cuda::kWorkspaceAlignment * cuda::kWorkspaceAlignment;
     if (bytes == 0) return;
     memory_ = std::aligned_alloc(cuda::kWorkspaceAlignment, whole);
     std::memset(memory_, kGarbage, whole);
+    arrays.add(memory_, static_cast<char*>(memory_) + bytes, true);
   }
   ~Scratch() { std::free(memory_); }
   Scratch(const Scratch&) = delete;
@@ -66,10 +80,12 @@ class Scratch {
   void* memory_ = nullptr;
 };
 
-// `index`: None, or the dtype of the indices. `gap`: elements between the output's rows.
-py::tuple forward(const std::vector<py::array>& maps, int type, const std::vector<std::vector<double>>& projections,
-                  const py::array& boxes, int box_type, const std::optional<py::array_t<int64_t>>& map_index,
-                  double target_area, const Levels& levels, const py::object& index, int64_t gap) {
+// `index`: None, or the dtype of the indices. `gap`: elements between the output's rows; `offset`: before the first
+// one. `into`: where the output goes; None: to memory of its own.
+py::tuple forward_into(const py::object& into, const std::vector<py::array>& maps, int type,
+                       const std::vector<std::vector<double>>& projections, const py::array& boxes, int box_type,
+                       const std::optional<py::array_t<int64_t>>& map_index, double target_area, const Levels& levels,
+                       const py::object& index, int64_t gap, int64_t offset) {
   ForwardArgs args{};
   for (size_t m = 0; m < maps.size(); ++m) {
     args.maps[m] = map_of(maps[m]);
@@ -85,17 +101,33 @@ py::tuple forward(const std::vector<py::array>& maps, int type, const std::vecto
   args.pyramid = pyramid_of(levels);
   const py::ssize_t rows = boxes.shape(0);
   const py::ssize_t row_size = args.channels * args.pyramid.bins;
-  py::array output = garbage(maps[0].dtype(), {rows, row_size + gap});
+  const py::array memory = garbage(maps[0].dtype(), {offset + rows * (row_size + gap)});
+  const py::ssize_t bytes = memory.itemsize();
+  py::array output = into.is_none() ? py::array(memory.dtype(), std::vector<py::ssize_t>{rows, row_size},
+                                                std::vector<py::ssize_t>{(row_size + gap) * bytes, bytes},
+                                                static_cast<const char*>(memory.data()) + offset * bytes, memory)
+                                    : py::array(into);
   args.output = output.mutable_data();
-  args.output_stride = row_size + gap;
+  args.output_stride = stride(output, 0);
   py::array indices = garbage(index.is_none() ? py::dtype("int32") : py::dtype::from_args(index), {rows, row_size});
   if (!index.is_none()) args.indices = indices.mutable_data();
   args.index_type = indices.itemsize() == 2 ? IndexType::kUInt16 : IndexType::kInt32;
   py::array sources = garbage(py::dtype("int32"), {rows});
   args.sources = index.is_none() ? nullptr : static_cast<int32_t*>(sources.mutable_data());
-  const Scratch workspace(cuda::forward_workspace_bytes(args));
-  cuda::forward(args, workspace.data(), nullptr);
+  GlobalArrays arrays;
+  for (const py::array& map : maps) add(arrays, map, false);
+  add(arrays, output, true);
+  add(arrays, indices, true);
+  const Scratch workspace(cuda::forward_workspace_bytes(args), arrays);
+  cuda::forward(args, workspace.data(), stream());
   return py::make_tuple(output, indices, sources);
+}
+
+py::tuple forward(const std::vector<py::array>& maps, int type, const std::vector<std::vector<double>>& projections,
+                  const py::array& boxes, int box_type, const std::optional<py::array_t<int64_t>>& map_index,
+                  double target_area, const Levels& levels, const py::object& index, int64_t gap, int64_t offset) {
+  return forward_into(py::none(), maps, type, projections, boxes, box_type, map_index, target_area, levels, index, gap,
+                      offset);
 }
 
 std::vector<py::array> backward(const py::array& grad_output, int type, const py::array& indices,
@@ -123,8 +155,12 @@ std::vector<py::array> backward(const py::array& grad_output, int type, const py
   args.channels = channels;
   args.type = static_cast<DataType>(type);
   args.deterministic = deterministic;
-  const Scratch workspace(cuda::backward_workspace_bytes(args));
-  cuda::backward(args, workspace.data(), nullptr);
+  GlobalArrays arrays;
+  add(arrays, grad_output, false);
+  add(arrays, indices, false);
+  for (const py::array& gradient : gradients) add(arrays, gradient, true);
+  const Scratch workspace(cuda::backward_workspace_bytes(args), arrays);
+  cuda::backward(args, workspace.data(), stream());
   return gradients;
 }
 
@@ -143,12 +179,13 @@ py::array gather(const std::vector<py::array>& maps, int type, const py::array& 
   args.pyramid = pyramid_of(levels);
   py::array output = garbage(maps[0].dtype(), {indices.shape(0), indices.shape(1)});
   args.output = output.mutable_data();
-  cuda::gather(args, nullptr);
+  cuda::gather(args, stream());
   return output;
 }
 
-void configure(bool random_order, uint64_t seed, bool watch_races, int multiprocessors, int max_shared_bytes) {
-  settings() = {random_order, seed, watch_races, multiprocessors, max_shared_bytes};
+void configure(bool random_order, uint64_t seed, bool watch_races, int multiprocessors, int max_shared_bytes,
+               int max_grid_x, int max_grid_y) {
+  settings() = {random_order, seed, watch_races, multiprocessors, max_shared_bytes, max_grid_x, max_grid_y};
 }
 
 }  // namespace
@@ -158,9 +195,13 @@ PYBIND11_MODULE(spp_cuda_host, module) {
   const Settings usual;
   module.def("configure", &configure, py::kw_only(), "random_order"_a = usual.random_order, "seed"_a = usual.seed,
              "watch_races"_a = usual.watch_races, "multiprocessors"_a = usual.multiprocessors,
-             "max_shared_bytes"_a = usual.max_shared_bytes);
+             "max_shared_bytes"_a = usual.max_shared_bytes, "max_grid_x"_a = usual.max_grid_x,
+             "max_grid_y"_a = usual.max_grid_y);
+  module.def("last_error", [] { return std::string(cudaGetErrorName(cudaPeekAtLastError())); });
   module.def("forward", &forward, "maps"_a, "type"_a, "projections"_a, "boxes"_a, "box_type"_a, "map_index"_a,
-             "target_area"_a, "levels"_a, "index"_a, "gap"_a = 0);
+             "target_area"_a, "levels"_a, "index"_a, "gap"_a = 0, "offset"_a = 0);
+  module.def("forward_into", &forward_into, "into"_a, "maps"_a, "type"_a, "projections"_a, "boxes"_a, "box_type"_a,
+             "map_index"_a, "target_area"_a, "levels"_a, "index"_a, "gap"_a = 0, "offset"_a = 0);
   module.def("backward", &backward, "grad_output"_a, "type"_a, "indices"_a, "sources"_a, "levels"_a, "sizes"_a,
              "images"_a, "channels"_a, "deterministic"_a);
   module.def("gather", &gather, "maps"_a, "type"_a, "indices"_a, "sources"_a, "levels"_a);

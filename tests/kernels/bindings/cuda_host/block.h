@@ -15,6 +15,8 @@
 #include "fiber.h"
 #include "shared_watch.h"
 
+struct CUstream_st;
+
 namespace spp::cuda_host {
 
 constexpr int kWarp = 32;
@@ -29,9 +31,20 @@ struct Settings {
   bool watch_races = true;
   int multiprocessors = 2;
   int max_shared_bytes = 227 * 1024;  // a block may ask for
+  int max_grid_x = INT32_MAX;
+  int max_grid_y = 65535;
 };
 
 Settings& settings();
+
+// What calls are enqueued on: any but the default stream.
+inline CUstream_st* stream() {
+  static char there;
+  return reinterpret_cast<CUstream_st*>(&there);
+}
+
+inline int64_t max_grid_x() { return settings().max_grid_x; }
+inline int64_t max_grid_y() { return settings().max_grid_y; }
 
 class Block {
  public:

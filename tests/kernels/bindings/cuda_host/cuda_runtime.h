@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "block.h"
+#include "global_memory.h"
 
 #define __global__
 #define __device__
@@ -94,11 +95,13 @@ T atomicMin(T* address, T value) {
 
 template <typename T>
 T __ldg(const T* address) {
+  spp::cuda_host::check_global(address, sizeof(T), false);
   return *address;
 }
 
 template <typename T>
 void __stcs(T* address, T value) {
+  spp::cuda_host::check_global(address, sizeof(T), true);
   *address = value;
 }
 
@@ -117,7 +120,12 @@ inline unsigned __vmaxs2(unsigned a, unsigned b) {
 }
 
 using cudaStream_t = struct CUstream_st*;
-enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidConfiguration = 9, cudaErrorInvalidValue = 1 };
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorInvalidConfiguration = 9,
+  cudaErrorInvalidResourceHandle = 400
+};
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount, cudaDevAttrMaxSharedMemoryPerBlockOptin };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 
@@ -128,13 +136,13 @@ struct cudaLaunchConfig_t {
   cudaStream_t stream = nullptr;
 };
 
-inline const char* cudaGetErrorName(cudaError_t error) {
-  return error == cudaErrorInvalidConfiguration ? "cudaErrorInvalidConfiguration" : "cudaErrorInvalidValue";
-}
-inline const char* cudaGetErrorString(cudaError_t error) {
-  return error == cudaErrorInvalidConfiguration ? "invalid configuration argument" : "invalid argument";
-}
-inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+const char* cudaGetErrorName(cudaError_t error);
+const char* cudaGetErrorString(cudaError_t error);
+
+// The first error since it was last asked for, which this forgets: an error that nobody asked for meets the next one.
+cudaError_t cudaGetLastError();
+cudaError_t cudaPeekAtLastError();
+
 inline cudaError_t cudaGetDevice(int* device) {
   *device = 0;
   return cudaSuccess;

@@ -3,9 +3,9 @@
 #include <stdexcept>
 #include <vector>
 
+#include "faults.h"
 #include "kernels/cuda/divider.h"
 #include "kernels/cuda/shared.h"
-#include "faults.h"
 
 namespace spp::cuda_host {
 namespace {
@@ -153,6 +153,20 @@ __global__ void integer_overflow(const __grid_constant__ NoArgs) {
   number = number + own();
 }
 
+__global__ void vector_off_its_boundary(const __grid_constant__ NoArgs) {
+  alignas(16) const uint32_t words[8] = {};
+  const auto* four = reinterpret_cast<const uint4*>(words + 1);
+  if (cuda::load_constant(four).x != 0) Block::running->fail("a wrong number came");
+}
+
+uint2 pairs[2];  // of which calls know the first, to be read
+
+__global__ void vector_past_the_array(const __grid_constant__ NoArgs) {
+  if (cuda::load_constant(pairs + 1).x != 0) Block::running->fail("a wrong number came");
+}
+
+__global__ void write_to_an_input(const __grid_constant__ NoArgs) { cuda::store_streaming(pairs, {1, 2}); }
+
 using Kernel = void (*)(NoArgs);
 
 const std::map<std::string, Kernel>& kernels() {
@@ -176,6 +190,9 @@ const std::map<std::string, Kernel>& kernels() {
       {"past_the_heap", past_the_heap},
       {"past_the_stack_of_a_fiber", past_the_stack_of_a_fiber},
       {"integer_overflow", integer_overflow},
+      {"vector_off_its_boundary", vector_off_its_boundary},
+      {"vector_past_the_array", vector_past_the_array},
+      {"write_to_an_input", write_to_an_input},
   };
   return all;
 }
@@ -184,14 +201,17 @@ const std::map<std::string, Kernel>& kernels() {
 
 void run_faulty_kernel(const std::string& name) {
   if (name == "too_many_threads") {
-    return cuda::launch("too_many_threads", reverse, {1, 1, 2048, 0}, nullptr, NoArgs{});
+    return cuda::launch("too_many_threads", reverse, {1, 1, 2048, 0}, stream(), NoArgs{});
   }
   if (name == "too_much_shared_memory") {
-    return cuda::launch("too_much_shared_memory", reverse, {1, 1, kThreads, 1 << 20}, nullptr, NoArgs{});
+    return cuda::launch("too_much_shared_memory", reverse, {1, 1, kThreads, 1 << 20}, stream(), NoArgs{});
   }
+  if (name == "default_stream") return cuda::launch("default_stream", reverse, {1, 1, kThreads, 0}, nullptr, NoArgs{});
+  GlobalArrays arrays;
+  arrays.add(pairs, pairs + 1, false);
   const auto found = kernels().find(name);
   if (found == kernels().end()) throw std::invalid_argument("no kernel named " + name);
-  cuda::launch(name.c_str(), found->second, {1, 1, kThreads, cuda::shared_bytes_of<int32_t>(kThreads)}, nullptr,
+  cuda::launch(name.c_str(), found->second, {1, 1, kThreads, cuda::shared_bytes_of<int32_t>(kThreads)}, stream(),
                NoArgs{});
 }
 

@@ -1,0 +1,103 @@
+"""Plants faults in the CUDA sources, one at a time, and says which of them the tests on the host do not find.
+
+``python tests/kernels/cuda_mutants.py [NAME...]`` (``make mutants``) copies sources and tests to build/mutants,
+plants each fault of `cuda_faults.py` there, builds, and runs the tests until one fails. Without names all faults are
+planted. The exit code is 0 only if every fault was found, but for those that change no result and say why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from cuda_faults import FAULTS, Fault
+
+ROOT = Path(__file__).resolve().parents[2]
+TREE = ROOT / "build" / "mutants"
+COPIED = ("csrc/kernels", "tests/kernels")
+TESTS = ("test_cuda_forward.py", "test_cuda_backward.py", "test_cuda_limits.py", "test_cuda_host.py")
+LEFT_OUT = "sanitizers"  # a second build: the rest must find the faults
+EXAMPLES = "40"  # of a property
+SECONDS = 300  # a fault may keep a kernel from ending
+
+
+def copy_tree() -> None:
+    """Bring the copy up to date; what is as it was keeps its time, so that it need not be built again."""
+    for folder in COPIED:
+        for source in (ROOT / folder).rglob("*"):
+            target = TREE / source.relative_to(ROOT)
+            if source.is_dir() or "__pycache__" in source.parts:
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists() or target.read_bytes() != source.read_bytes():
+                shutil.copyfile(source, target)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A Python process in the copy."""
+    environment = {**os.environ, "SPP_OPS_EXAMPLES": EXAMPLES, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, *arguments]
+    folder = TREE / "tests" / "kernels"
+    try:
+        return subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "FAILED no end\n", "")
+
+
+def tests() -> subprocess.CompletedProcess[str]:
+    options = ("-q", "-x", "--noconftest", "--tb=no", "-p", "no:cacheprovider", "-k", f"not {LEFT_OUT}")
+    return run("-m", "pytest", *options, *TESTS)
+
+
+def outcome(fault: Fault) -> str:
+    """How a fault ends: "found by TEST", "does not compile" or "SURVIVES"."""
+    path = TREE / "csrc" / "kernels" / fault.file
+    sound = path.read_text(encoding="utf-8")
+    path.write_text(fault.planted(sound), encoding="utf-8")
+    try:
+        if run("cuda_host_build.py").returncode != 0:
+            return "does not compile"
+        done = tests()
+        if done.returncode == 0:
+            return "SURVIVES"
+        failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        return f"found by {failed[0].split('::')[-1].split(' - ')[0]}" if failed else "found: the process died"
+    finally:
+        path.write_text(sound, encoding="utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="plant these only")
+    names = parser.parse_args().names
+    unknown = set(names) - {fault.name for fault in FAULTS}
+    if unknown:
+        parser.error(f"no fault named {', '.join(sorted(unknown))}")
+    begun = time.monotonic()
+    copy_tree()
+    if run("cuda_host_build.py").returncode != 0 or tests().returncode != 0:
+        sys.stderr.write("cuda_mutants: the sources without a fault do not pass\n")
+        return 2
+    chosen = [fault for fault in FAULTS if not names or fault.name in names]
+    wrong = []
+    for fault in chosen:
+        how = outcome(fault)
+        if how == "does not compile" or (how == "SURVIVES") != bool(fault.harmless):
+            wrong.append(fault.name)
+        reason = f" ({fault.harmless})" if fault.harmless else ""
+        sys.stdout.write(f"{fault.file}: {fault.name}: {how}{reason}\n")
+        sys.stdout.flush()
+    minutes = (time.monotonic() - begun) / 60
+    sys.stdout.write(f"{len(chosen)} faults, {len(wrong)} not as they should be, {minutes:.0f} minutes\n")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
