@@ -14,7 +14,7 @@ CXX_FILES := $(shell find csrc tests/kernels $(wildcard examples) -name '*.cpp' 
 
 .PHONY: demo test lint format build benchmark fuzz abi-check gpu-check mutants clean
 
-demo: build  ## the main job on a photo (IMAGE=path for another one); pictures and figures land in out/
+demo: build  ## the main job on a photo (IMAGE=path for another one); images and figures land in out/
 	$(BIN)/python -m spp_ops demo $(if $(IMAGE),--image "$(IMAGE)") --out out
 
 test: build  ## every test that needs no GPU

@@ -65,12 +65,12 @@ def sources(*patterns: str) -> list[str]:
 
 def extension() -> CppExtension:
     """Describe the stable-ABI module with the operators, for CPU alone or for CPU and CUDA."""
-    optimise = ["-O0", "-g"] if os.environ.get("DEBUG") == "1" else ["-O3"]
-    sanitise = [f"-fsanitize={kinds}" for kinds in [os.environ.get("SANITIZE", "")] if kinds]
-    if sanitise:
-        optimise = ["-O1", "-g", "-fno-omit-frame-pointer"]
+    optimize = ["-O0", "-g"] if os.environ.get("DEBUG") == "1" else ["-O3"]
+    sanitize = [f"-fsanitize={kinds}" for kinds in [os.environ.get("SANITIZE", "")] if kinds]
+    if sanitize:
+        optimize = ["-O1", "-g", "-fno-omit-frame-pointer"]
     # Geometry must round the same in every build (csrc/kernels/window.h): no fused multiply-add.
-    cxx = [*optimise, *sanitise, "-std=c++20", "-ffp-contract=off", "-fvisibility=hidden"]
+    cxx = [*optimize, *sanitize, "-std=c++20", "-ffp-contract=off", "-fvisibility=hidden"]
     cxx += ["-Wall", "-Wextra", "-Wno-psabi"]
     macros = [("TORCH_TARGET_VERSION", TORCH_TARGET), ("Py_LIMITED_API", PYTHON_TARGET)]
     files = sources("ops/*.cpp", "kernels/cpu/*.cpp")
@@ -81,7 +81,7 @@ def extension() -> CppExtension:
             files,
             define_macros=macros,
             extra_compile_args={"cxx": cxx},
-            extra_link_args=sanitise,
+            extra_link_args=sanitize,
             py_limited_api=True,
         )
     archs = os.environ.setdefault("TORCH_CUDA_ARCH_LIST", DEFAULT_CUDA_ARCHS)
@@ -93,7 +93,7 @@ def extension() -> CppExtension:
         define_macros=macros,
         library_dirs=toolkit_libraries(),
         extra_compile_args={"cxx": cxx, "nvcc": [*nvcc, "-std=c++20", "-fmad=false"]},
-        extra_link_args=sanitise,
+        extra_link_args=sanitize,
         py_limited_api=True,
     )
 

@@ -67,7 +67,7 @@ def run(dtype: torch.dtype, levels: list[tuple[int, int]], device: str) -> None:
 
 
 def check_bad_rows(maps: list[Tensor], rois: Tensor, levels: list[tuple[int, int]]) -> None:
-    """Rows without an image or a finite corner give NaN; their neighbours do not notice."""
+    """Rows without an image or a finite corner give NaN; their neighbors do not notice."""
     rois[0, 0], rois[1, 1], rois[2, 0] = 7, float("nan"), -1
     pooled = spp_ops.roi_spatial_pyramid_pool(maps, rois, levels, RULES)
     assert pooled[:3].isnan().all()

@@ -134,13 +134,13 @@ class Projection:
     def receptive_field(
         receptive_field: ReceptiveField, image_scale: Pair[float] = 1.0, inset: float = 6.5
     ) -> Projection:
-        """The rule of the SPP-net authors' code: cells whose receptive fields are centred nearest the box's corners.
+        """The rule of the SPP-net authors' code: cells whose receptive fields are centerd nearest the box's corners.
 
         The box is first shrunk by `inset` pixels on each side. Windows are clamped to the map and never empty: a
         reversed one becomes its middle cell.
 
         Args:
-            receptive_field: stride and centre of the layers below the map, from `spp_ops.receptive_field`.
+            receptive_field: stride and center of the layers below the map, from `spp_ops.receptive_field`.
             image_scale: size of the network's input over the size of the image the boxes are in; one number or (x, y).
             inset: pixels of the network's input.
         """

@@ -1,6 +1,6 @@
 """Receptive fields: which image pixels a cell of a feature map sees, worked out from the layers.
 
-Along each axis a cell of the image itself sees one pixel: size r = 1, stride j = 1, first centre c = 0 (0-based). A
+Along each axis a cell of the image itself sees one pixel: size r = 1, stride j = 1, first center c = 0 (0-based). A
 layer of kernel k, stride s and padding p turns these into
 
     r + (k - 1) * j,    j * s,    c + ((k - 1) / 2 - p) * j
@@ -27,8 +27,8 @@ class ReceptiveField:
 
     Attributes:
         size: extent of what one cell sees.
-        stride: pixels from one cell's centre to the next one's.
-        center: centre of what the first cell sees; cell i is centred on ``center + i * stride``.
+        stride: pixels from one cell's center to the next one's.
+        center: center of what the first cell sees; cell i is centerd on ``center + i * stride``.
     """
 
     size: tuple[int, int]
@@ -59,13 +59,13 @@ class Step(NamedTuple):
 
 
 def receptive_field(module: nn.Module) -> ReceptiveField:
-    """Size, stride and first centre of the receptive fields of a stack of layers (paper, appendix A).
+    """Size, stride and first center of the receptive fields of a stack of layers (paper, appendix A).
 
-    Understands convolution, pooling, padding, activation, normalisation and dropout layers, alone, in (nested)
+    Understands convolution, pooling, padding, activation, normalization and dropout layers, alone, in (nested)
     ``nn.Sequential`` and in any module that ``torch.fx`` can trace: residual sums and concatenations are the union of
     their branches. Any other layer takes part by declaring a `Step`.
 
-    Normalisation counts as pointwise, also where its statistics reach further (GroupNorm, LocalResponseNorm): it
+    Normalization counts as pointwise, also where its statistics reach further (GroupNorm, LocalResponseNorm): it
     scales what a cell sees and does not move it. Reflected and replicated padding count as plain padding.
 
     Raises:

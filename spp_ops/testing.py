@@ -111,7 +111,7 @@ def _check(case: GradientCase, device: torch.device, generator: torch.Generator)
 
 
 def _random_rois(windows: int, images: int, in_cells: bool, generator: torch.Generator) -> Tensor:
-    """[windows, 5], whole numbers in a picture of 20 x 16 pixels or a map of 5 x 4 cells, at least two to a side."""
+    """[windows, 5], whole numbers in an image of 20 x 16 pixels or a map of 5 x 4 cells, at least two to a side."""
     limit = torch.tensor([5, 4] if in_cells else [20, 16])
     corners = (torch.rand(2, windows, 2, generator=generator) * (limit - 1)).floor()
     low, high = corners.amin(0), corners.amax(0) + 2

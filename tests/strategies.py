@@ -104,7 +104,7 @@ def projections_of(stride: int) -> st.SearchStrategy[Projection]:
 def rois_on(
     features: Tensor, images: int, stride: int, generator: torch.Generator, most: int = 6
 ) -> st.SearchStrategy[Tensor]:
-    """[R, 5] of any float dtype, on pictures as large as `features` says; contiguous or sliced."""
+    """[R, 5] of any float dtype, on images as large as `features` says; contiguous or sliced."""
     extent = torch.tensor([features.shape[3], features.shape[2]] * 2) * stride
 
     def build(kinds: list[str], dtype: torch.dtype, sliced: bool) -> Tensor:
@@ -112,7 +112,7 @@ def rois_on(
         for row, kind in zip(rows, kinds, strict=True):
             row[0] = torch.randint(images, (), generator=generator)
             row[1:] = BOXES[kind](torch.rand(4, generator=generator)) * extent
-        rows[:, 1:] = (rows[:, 1:] * 2).round() / 2  # on the edges and centres of pixels, where rules differ
+        rows[:, 1:] = (rows[:, 1:] * 2).round() / 2  # on the edges and centers of pixels, where rules differ
         rows = rows.to(dtype)
         return rows.repeat_interleave(2, dim=1)[:, ::2] if sliced else rows
 
@@ -124,7 +124,7 @@ def _inside(u: Tensor) -> Tensor:
     return torch.cat([torch.minimum(u[:2], u[2:]), torch.maximum(u[:2], u[2:])])
 
 
-# From four uniform numbers to x1, y1, x2, y2 in units of the picture.
+# From four uniform numbers to x1, y1, x2, y2 in units of the image.
 BOXES: dict[str, Callable[[Tensor], Tensor]] = {
     "inside": _inside,
     "tiny": lambda u: torch.cat([u[:2], u[:2] + 0.01]),

@@ -252,7 +252,7 @@ def test_errors_leave_the_operator_usable() -> None:
 
 @pytest.mark.gpu
 def test_bad_rows_on_a_gpu_become_nan_without_gradient(cuda: torch.device) -> None:
-    """No synchronisation is forced; `check_rois` raises on demand."""
+    """No synchronization is forced; `check_rois` raises on demand."""
     features = MAP.to(cuda).requires_grad_()
     good = [1.0, 0, 0, 4, 4]
     rois = torch.tensor([good, *BAD_ROWS, good], device=cuda)

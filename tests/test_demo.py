@@ -29,12 +29,12 @@ SMALL = Settings(
     one_scale=(100,), five_scales=(80, 140), windows=12, proposal_side=100, rcnn_windows=6, rcnn_batch=3, repeats=1
 )
 CPU = torch.device("cpu")
-LEAST_AP = 0.7  # of the detector of digits, on a few pictures
+LEAST_AP = 0.7  # of the detector of digits, on a few images
 
 
 @pytest.fixture
-def photo_file(tmp_path: Path) -> Path:
-    image = demo.sample_photo()[100:220, 150:300]
+def image_file(tmp_path: Path) -> Path:
+    image = demo.sample_image()[100:220, 150:300]
     Image.fromarray(image).save(tmp_path / "photo.png")
     return tmp_path / "photo.png"
 
@@ -50,18 +50,18 @@ def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_demo_prints_checks_and_saves(
-    photo_file: Path, tmp_path: Path, small_networks: None, monkeypatch: pytest.MonkeyPatch
+    image_file: Path, tmp_path: Path, small_networks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(testing, "GRADIENT_CASES", testing.GRADIENT_CASES[:1])
     text = io.StringIO()
-    passed = demo.run(photo_file, tmp_path / "out", CPU, SMALL, Console(file=text, width=80), digit_pictures=3)
+    passed = demo.run(image_file, tmp_path / "out", CPU, SMALL, Console(file=text, width=80), digit_images=3)
     assert passed
     printed = text.getvalue()
     for expected in ("SPP-net, 1 scale", "SPP-net, 5 scales", "R-CNN*", "102x", "38x", "extrapolated"):
         assert expected in printed
     assert "features of 12 windows equal the PyTorch reference's to the bit" in printed
     assert printed.count("ok  ") == 2
-    assert "tested on 3 held-out pictures" in printed
+    assert "tested on 3 held-out images" in printed
     assert max(map(len, printed.splitlines())) <= 80
     report = json.loads((tmp_path / "out" / "demo.json").read_text())
     assert report["image_size"] == [150, 120]
@@ -73,12 +73,12 @@ def test_demo_prints_checks_and_saves(
     assert 0 < report["distinct_windows"]["SPP-net, 1 scale"] <= 1
     assert report["machine"]["processor"]
     assert all(report["gradient_checks_passed"].values())
-    assert report["detection"]["pictures"] == 3
+    assert report["detection"]["images"] == 3
     assert 0 < report["detection"]["coco"]["ap"] < 1
     for name in ("demo.png", "detections.png", "times.png"):
-        with Image.open(tmp_path / "out" / name) as picture:
-            assert min(picture.size) > 500
-            assert len(np.unique(np.asarray(picture.convert("L")))) > 50
+        with Image.open(tmp_path / "out" / name) as image:
+            assert min(image.size) > 500
+            assert len(np.unique(np.asarray(image.convert("L")))) > 50
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "demo.json",
         "demo.png",
@@ -90,20 +90,20 @@ def test_demo_prints_checks_and_saves(
 def test_the_detector_that_comes_with_the_package(tmp_path: Path) -> None:
     assert digit_detector.weights_bytes() < 5e6
     assert digit_detector.digit_detector().classes == tuple("0123456789")
-    test = digit_detector.DigitTest.run(tmp_path, CPU, pictures=16)
+    test = digit_detector.DigitTest.run(tmp_path, CPU, count=16)
     assert len(test.found) == 16
     assert test.evaluation.eleven_point > LEAST_AP
     assert test.evaluation.coco.ap < test.evaluation.eleven_point
-    assert len(test.shown) == digit_detector.SHOWN_PICTURES
+    assert len(test.shown) == digit_detector.SHOWN_IMAGES
 
 
 def test_wrong_features_are_not_timed(
-    photo_file: Path, tmp_path: Path, small_networks: None, monkeypatch: pytest.MonkeyPatch
+    image_file: Path, tmp_path: Path, small_networks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = spp_ops.roi_spatial_pyramid_pool
     monkeypatch.setattr(spp_ops, "roi_spatial_pyramid_pool", lambda *a, **k: right(*a, **k) + 1)
     with pytest.raises(RuntimeError, match="12 of 12 windows were pooled otherwise than by the reference"):
-        demo.run(photo_file, tmp_path, CPU, SMALL, Console(file=io.StringIO()))
+        demo.run(image_file, tmp_path, CPU, SMALL, Console(file=io.StringIO()))
 
 
 def test_photo_of_one_pixel(tmp_path: Path, small_networks: None) -> None:

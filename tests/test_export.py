@@ -57,7 +57,7 @@ def test_whole_maps(strict: bool, tmp_path: Path) -> None:
 
 
 class Maps(nn.Module):
-    """Several maps and boxes a picture, as lists."""
+    """Several maps and boxes an image, as lists."""
 
     def forward(self, maps: list[Tensor], rois: list[Tensor], map_index: Tensor | None = None) -> Tensor:
         return spp_ops.roi_spatial_pyramid_pool(maps, rois, (2, 1), [0.25, 0.5], map_index=map_index, target_area=99.0)

@@ -80,7 +80,7 @@ def in_openvino(file: Path) -> Run:
 
 
 def boxes(count: int, images: int, width: int, height: int, seed: int = 0) -> Tensor:
-    """Boxes of every kind, in turn, on pictures of `width` x `height` pixels; many with corners where rules differ."""
+    """Boxes of every kind, in turn, on images of `width` x `height` pixels; many with corners where rules differ."""
     generator = torch.Generator().manual_seed(seed)
     extent = torch.tensor([width, height] * 2)
     kinds = list(BOXES.values())
@@ -175,7 +175,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SPPNet]:
     return file, net
 
 
-def test_a_network_for_pictures_of_any_size(network: tuple[Path, SPPNet], runtime: Callable[[Path], Run]) -> None:
+def test_a_network_for_images_of_any_size(network: tuple[Path, SPPNet], runtime: Callable[[Path], Run]) -> None:
     file, net = network
     run = runtime(file)
     for shape in [(2, 3, 64, 60), (1, 3, 224, 180), (5, 3, 33, 97)]:

@@ -1,4 +1,4 @@
-"""A device without kernels gets the vectorised form: same results and derivatives, and one warning."""
+"""A device without kernels gets the vectorized form: same results and derivatives, and one warning."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def test_a_layer_may_declare_its_step() -> None:
         (nn.Sequential(nn.Conv2d(1, 1, 3), Branches()), r"^1: "),
     ],
 )
-def test_what_cannot_be_analysed_is_named(module: nn.Module, text: str) -> None:
+def test_what_cannot_be_analyzed_is_named(module: nn.Module, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         receptive_field(module)
 

@@ -40,7 +40,7 @@ def test_bins_reach_past_the_edge_of_the_map() -> None:
 
 @given(low=st.integers(-30, 30), extent=st.integers(0, 60), bins=st.integers(1, 20), limit=st.integers(1, 20))
 def test_bins_cover_the_window(low: int, extent: int, bins: int, limit: int) -> None:
-    """Every cell of the window that is on the map is in a bin; neighbours overlap by one cell at most."""
+    """Every cell of the window that is on the map is in a bin; neighbors overlap by one cell at most."""
     ranges = reference.bin_ranges(low, extent, bins, limit)
     covered = {cell for begin, end in ranges for cell in range(begin, end)}
     assert covered == set(range(max(low, 0), min(low + extent, limit)))
@@ -84,7 +84,7 @@ def test_of_no_cells_the_maximum_is_0() -> None:
     assert_same(reference.first_maximum(torch.empty(3, 0, 4)), torch.zeros(3))
 
 
-def vectorised(case: Case, maps: list[torch.Tensor]) -> torch.Tensor:
+def vectorized(case: Case, maps: list[torch.Tensor]) -> torch.Tensor:
     return fallback.roi_spatial_pyramid_pool(
         maps,
         case.rois,
@@ -98,7 +98,7 @@ def vectorised(case: Case, maps: list[torch.Tensor]) -> torch.Tensor:
 @given(case=cases(channels=[1, 2, 5]))
 def test_the_form_without_loops_agrees(case: Case) -> None:
     exact, maps = case.leaves(torch.float64), case.leaves()
-    expected, pooled = case.call(reference.roi_spatial_pyramid_pool, exact), vectorised(case, maps)
+    expected, pooled = case.call(reference.roi_spatial_pyramid_pool, exact), vectorized(case, maps)
     assert_same(pooled, expected.to(pooled.dtype))
     if pooled.dtype == torch.float64:
         weights = whole_numbers(pooled)
@@ -114,7 +114,7 @@ def test_the_form_without_loops_has_the_same_second_derivatives(case: Case) -> N
 
     exact, maps = case.leaves(), case.leaves()
     torch.testing.assert_close(
-        derivatives(maps, vectorised(case, maps)),
+        derivatives(maps, vectorized(case, maps)),
         derivatives(exact, case.call(reference.roi_spatial_pyramid_pool, exact)),
     )
 

@@ -3,7 +3,7 @@
     python -m benchmarks.classification.heads [--seeds 5]
 
 Heads (one linear layer) on SqueezeNet's frozen ImageNet features, trained by the project's own loop. The learning
-rate is chosen for each pool by cross-validation on the training pictures, so the test pictures decide nothing.
+rate is chosen for each pool by cross-validation on the training images, so the test images decide nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor, nn
 
-from benchmarks.classification.rows import NETWORK, SIZES, pictures, test_rows, training_rows
+from benchmarks.classification.rows import NETWORK, SIZES, images, test_rows, training_rows
 from spp_ops.classification.augmentation import POSITIONS
 from spp_ops.classification.config import TrainingConfig
 from spp_ops.classification.data import epoch_size
@@ -41,7 +41,7 @@ POOLS = {  # columns of a row of {6,3,2,1}
     "plain 6 x 6": slice(0, 36 * CHANNELS),
     "global max": slice(49 * CHANNELS, None),
 }
-TRAINING = TrainingConfig(epochs=20, batch_size=16, milestones=(10, 16), colour_shift=0.0)
+TRAINING = TrainingConfig(epochs=20, batch_size=16, milestones=(10, 16), color_shift=0.0)
 LEARNING_RATES = (1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # small, as rows have a norm of about 20,000
 FOLDS = 4
 TRAINED = {"single-size": (224,), "multi-size": (224, 180)}
@@ -49,7 +49,7 @@ MADE_IN = 7  # what a seed is for
 
 
 class CroppedRows:
-    """Training data: each epoch a random one of the ten crops of each picture, at the epoch's size."""
+    """Training data: each epoch a random one of the ten crops of each image, at the epoch's size."""
 
     def __init__(self, rows: Tensor, labels: Tensor, config: TrainingConfig) -> None:
         self._rows = rows
@@ -61,9 +61,9 @@ class CroppedRows:
         generator = torch.Generator().manual_seed(seed_of(self._config.seed, MADE_IN, epoch))
         count = len(self._rows)
         position = torch.randint(len(POSITIONS), (count,), generator=generator)
-        mirrored = torch.randint(2, (count,), generator=generator)
+        flipped = torch.randint(2, (count,), generator=generator)
         size = SIZES.index(epoch_size(self._config, epoch))
-        self._epoch = self._rows[torch.arange(count), size, position, mirrored]
+        self._epoch = self._rows[torch.arange(count), size, position, flipped]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -96,7 +96,7 @@ def error(scores: Tensor, labels: Tensor) -> float:
 
 
 def choose(rows: Tensor, labels: Tensor) -> tuple[TrainingConfig, dict[str, float]]:
-    """Choose the learning rate by cross-validation on the centre crops; return all errors too."""
+    """Choose the learning rate by cross-validation on the center crops; return all errors too."""
     fold = torch.from_numpy(np.random.default_rng(0).permutation(len(labels)) % FOLDS)
     errors = {}
     for lr in LEARNING_RATES:
@@ -114,12 +114,12 @@ def view_columns(scales: Sequence[ScaleViews]) -> dict[str, list[int]]:
     """Return which of the views at these scales, one after the other, belong to each way of testing."""
     starts = np.cumsum([0, *map(len, scales)])
     at_256 = int(starts[[scale.scale for scale in scales].index(256)])
-    mirrored = at_256 + 10  # nine windows and the whole picture, then the same mirrored
-    whole = [at_256 + 9, mirrored + 9]
+    flipped = at_256 + 10  # nine windows and the whole image, then the same flipped
+    whole = [at_256 + 9, flipped + 9]
     columns = {
         "crop": [at_256],
         "full": [whole[0]],
-        "10": [*range(at_256, at_256 + 5), *range(mirrored, mirrored + 5)],
+        "10": [*range(at_256, at_256 + 5), *range(flipped, flipped + 5)],
     }
     if len(scales) == len(MULTI_VIEW_SCALES):
         everything = range(int(starts[-1]))
@@ -139,7 +139,7 @@ def summary(values: Iterable[float]) -> dict[str, Any]:
 def main(seeds: int, all_scales: bool) -> None:
     """Measure, print and write the results."""
     console = Console(width=120)
-    labels = {split: torch.tensor(pictures(split).labels) for split in ("train", "val")}
+    labels = {split: torch.tensor(images(split).labels) for split in ("train", "val")}
     scales = [scale for scale in make_views("96+2").scales if all_scales or scale.scale == 256]
     all_train, all_test = training_rows(), [test_rows(scale) for scale in scales]
     columns = view_columns(scales)
@@ -165,7 +165,7 @@ def main(seeds: int, all_scales: bool) -> None:
     write_json(
         RESULTS,
         {
-            "what": "top-1 error in percent on ants-bees/val (153 pictures), heads on frozen SqueezeNet features",
+            "what": "top-1 error in percent on ants-bees/val (153 images), heads on frozen SqueezeNet features",
             "network": as_data(NETWORK),
             "training": as_data(TRAINING),
             "seeds": seeds,

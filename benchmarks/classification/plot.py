@@ -11,7 +11,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 ROOT = Path(__file__).parents[2]
-COLOURS = {"pyramid {6,3,2,1}": "#e07b39", "plain 6 x 6": "#3b6ea8", "global max": "#6a9e5b"}
+COLORS = {"pyramid {6,3,2,1}": "#e07b39", "plain 6 x 6": "#3b6ea8", "global max": "#6a9e5b"}
 
 
 def main() -> None:
@@ -21,11 +21,11 @@ def main() -> None:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, training in zip(panels, ("single-size", "multi-size"), strict=True):
-        for shift, (pool, colour) in enumerate(COLOURS.items()):
+        for shift, (pool, color) in enumerate(COLORS.items()):
             for place, values in enumerate(errors[pool][training].values()):
                 x = place + (shift - 1) * 0.25
-                axes.plot([x] * len(values["values"]), values["values"], "o", color=colour, ms=3.5, alpha=0.5)
-                axes.plot([x - 0.1, x + 0.1], [values["mean"]] * 2, color=colour, lw=2.5, label=None if place else pool)
+                axes.plot([x] * len(values["values"]), values["values"], "o", color=color, ms=3.5, alpha=0.5)
+                axes.plot([x - 0.1, x + 0.1], [values["mean"]] * 2, color=color, lw=2.5, label=None if place else pool)
         ways = list(errors["global max"][training])
         axes.set_xticks(range(len(ways)), ways)
         axes.set_title(f"trained {training}", loc="left", fontsize=10)

@@ -24,11 +24,11 @@ from torchvision.transforms.v2 import functional as F
 from benchmarks.data_root import find_data
 from spp_ops.classification.augmentation import CROP, POSITIONS, crop_window
 from spp_ops.classification.config import NetworkConfig
-from spp_ops.classification.evaluation import Pictures
+from spp_ops.classification.evaluation import Images
 from spp_ops.classification.scoring import ViewScorer
 from spp_ops.classification.views import ScaleViews, Views, make_views
 from spp_ops.datasets.folders import read_folders
-from spp_ops.datasets.labelled import LabelledImages
+from spp_ops.datasets.labeled import LabeledImages
 from spp_ops.engine.files import atomic_write
 from spp_ops.models import SPPNet
 
@@ -37,7 +37,7 @@ NETWORK = NetworkConfig("squeezenet1_0", (6, 3, 2, 1), hidden=())
 CACHE = Path(os.environ.get("SPP_OPS_CACHE", "build/classification"))
 
 
-def pictures(split: str) -> LabelledImages:
+def images(split: str) -> LabeledImages:
     """Read the ants and bees."""
     return read_folders(find_data("ants-bees", split))
 
@@ -53,38 +53,38 @@ class RowScorer(ViewScorer):
     """Gives the pooled rows of views where `ViewScorer` gives their probabilities."""
 
     def rows(self, image: Tensor) -> Tensor:
-        """Return [V, D] of one picture."""
+        """Return [V, D] of one image."""
         return torch.cat([part for scale in self._views.scales for part in self._pooled(image, scale)])
 
 
 @torch.inference_mode()
 def training_rows() -> Tensor:
-    """Return what the crops of the training pictures give: [N, sizes, positions, 2 (mirrored or not), D]."""
+    """Return what the crops of the training images give: [N, sizes, positions, 2 (flipped or not), D]."""
     return _cached("train", lambda: list(_training_rows(network())))
 
 
 @torch.inference_mode()
 def test_rows(scale: ScaleViews) -> Tensor:
-    """Return [N, V, D]: the views of one scale of the test pictures, pooled from maps, in the order of `ViewScorer`."""
+    """Return [N, V, D]: the views of one scale of the test images, pooled from maps, in the order of `ViewScorer`."""
 
     def compute() -> list[Tensor]:
         scorer = RowScorer(network(), Views("one scale", CROP, (scale,)))
-        data = Pictures(pictures("val").paths, range(len(pictures("val"))))
-        return [scorer.rows(picture) for _, picture in track(data, f"test rows at {scale.scale}", total=len(data))]
+        data = Images(images("val").paths, range(len(images("val"))))
+        return [scorer.rows(image) for _, image in track(data, f"test rows at {scale.scale}", total=len(data))]
 
     return _cached(f"val_{scale.scale}", compute)
 
 
 def _training_rows(net: SPPNet) -> Iterator[Tensor]:
-    images = pictures("train")
-    data = Pictures(images.paths, range(len(images)))
-    for _, picture in track(data, "training rows", total=len(data)):
+    chosen = images("train")
+    data = Images(chosen.paths, range(len(chosen)))
+    for _, image in track(data, "training rows", total=len(data)):
         sizes = []
         for size in SIZES:
             crops = []
             for position in range(len(POSITIONS)):
-                top, left, side = crop_window(picture.shape[1], picture.shape[2], position)
-                crop = F.resize(F.crop(picture, top, left, side, side), [size, size], antialias=True)
+                top, left, side = crop_window(image.shape[1], image.shape[2], position)
+                crop = F.resize(F.crop(image, top, left, side, side), [size, size], antialias=True)
                 crops += [crop, crop.flip(2)]
             pixels = net.normalization(torch.stack(crops).float())
             sizes.append(net.features(pixels, "spp").unflatten(0, (len(POSITIONS), 2)))

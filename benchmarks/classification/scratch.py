@@ -1,4 +1,4 @@
-"""ZF-5 from random weights on ants and bees: does the loss fall, and how many pictures a second go through training.
+"""ZF-5 from random weights on ants and bees: does the loss fall, and how many images a second go through training.
 
 python -m benchmarks.classification.scratch [--epochs 4] [--device cuda]
 """
@@ -13,7 +13,7 @@ import click
 import torch
 from rich.console import Console
 
-from benchmarks.classification.rows import pictures
+from benchmarks.classification.rows import images
 from spp_ops.classification import Job, NetworkConfig, TrainingConfig, train
 from spp_ops.cli._options import device_option
 from spp_ops.engine.config import as_data
@@ -38,12 +38,12 @@ def main(epochs: int, size: int, batch_size: int, lr: float, device: torch.devic
     begun, worked = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         job = Job(Path(folder))
-        run = train(pictures("train"), None, network, training, job=job, device=device, console=Console())
-    count = epochs * len(pictures("train"))
+        run = train(images("train"), None, network, training, job=job, device=device, console=Console())
+    count = epochs * len(images("train"))
     write_json(
         RESULTS,
         {
-            "what": "ZF-5 from random weights on ants-bees/train, reading pictures included",
+            "what": "ZF-5 from random weights on ants-bees/train, reading images included",
             "network": as_data(network),
             "training": as_data(training),
             "machine": describe_machine(device),

@@ -24,7 +24,7 @@ WEIGHTS = ("weights", "squeezenet1_0_imagenet.pt")
 
 @dataclass(frozen=True)
 class Experiment:
-    """Pictures to learn from and to be tested on, and the data set's name."""
+    """Images to learn from and to be tested on, and the data set's name."""
 
     name: str
     train: DetectionImages
@@ -38,7 +38,7 @@ class Experiment:
 
 
 def score(detector: Detector, experiment: Experiment, windows: list[Boxes] | None = None) -> dict[str, Any]:
-    """Average precisions on the test pictures, as plain data."""
+    """Average precisions on the test images, as plain data."""
     windows = find_windows(detector, experiment.test) if windows is None else windows
     return evaluate_detections(experiment.test, run_detector(detector, experiment.test, windows=windows)).as_data()
 

@@ -29,7 +29,7 @@ TEST_SCALES = {
     "boards": {"1 scale": (600,), "5 scales": (480, 600, 720, 800, 960)},
 }
 TRAINING_SCALES = {"raccoon": (320, 400, 480), "boards": (480, 600, 720)}
-# One linear layer on the pooled rows; the lowest convolutions, which hold edges and colours, keep their weights.
+# One linear layer on the pooled rows; the lowest convolutions, which hold edges and colors, keep their weights.
 TRAINING = JointConfig(
     epochs=12,
     milestones=(8, 11),

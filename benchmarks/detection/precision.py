@@ -2,7 +2,7 @@
 
 python -m benchmarks.detection.precision RUN raccoon|boards
 
-Prints the average precision on the test pictures both ways, and how far the detections' scores move.
+Prints the average precision on the test images both ways, and how far the detections' scores move.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def main(run: Path, data: str) -> None:
         if len(one.scores) == len(other.scores)
     ]
     figures = {
-        "pictures": len(experiment.test),
+        "images": len(experiment.test),
         "float32": evaluate_detections(experiment.test, exact).eleven_point,
         "bfloat16": evaluate_detections(experiment.test, rounded).eleven_point,
-        "pictures_with_as_many_detections": len(moved),
+        "images_with_as_many_detections": len(moved),
         "largest_move_of_a_score": float(max(moved, default=0)),
     }
     print(json.dumps(figures, indent=2))

@@ -2,7 +2,7 @@
 
 python -m benchmarks.detection.rcnn raccoon|boards [--runs FOLDER]
 
-Both look at the few windows that selective search finds on small pictures, as R-CNN sends each of them through all
+Both look at the few windows that selective search finds on small images, as R-CNN sends each of them through all
 convolutions, in training as well. Writes benchmarks/results/detection/rcnn-DATA.json after each contestant and goes on
 where it was.
 """
@@ -48,7 +48,7 @@ def main(data: str, runs: Path) -> None:
     ]
     for number, (name, train, scales) in enumerate(contestants):
         row = results.setdefault(name, {})
-        if "seconds_a_picture" in row:
+        if "seconds_an_image" in row:
             continue
         detector = DetectorConfig(
             experiment.train.classes,
@@ -65,14 +65,14 @@ def main(data: str, runs: Path) -> None:
 
 
 def test(detector: Detector, experiment: Experiment) -> dict[str, Any]:
-    """Average precisions, and the time a picture takes when its windows are known."""
+    """Average precisions, and the time an image takes when its windows are known."""
     images = experiment.test
     windows = find_windows(detector, images)
     begun = time.perf_counter()
     found = detector.detect_batch(images.paths, windows, workers=0)
     seconds = (time.perf_counter() - begun) / len(images)
     mean = sum(map(len, windows)) / len(windows)
-    return {"seconds_a_picture": seconds, "windows_a_picture": mean, **evaluate_detections(images, found).as_data()}
+    return {"seconds_an_image": seconds, "windows_an_image": mean, **evaluate_detections(images, found).as_data()}
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ SCALES = {
 }
 # A window is looked at on the photo on which its area is nearest this square's.
 TARGET_AREAS = {"raccoon": 224.0**2, "boards": 320.0**2}
-# Rows of these pyramids are long and the pictures few: a larger C than the paper's lets the SVMs fit them.
+# Rows of these pyramids are long and the images few: a larger C than the paper's lets the SVMs fit them.
 TRAINING = replace(SMALL, svms=replace(SMALL.svms, c=1e-2))
 
 
@@ -88,10 +88,10 @@ def main(data: str, seeds: int, runs: Path, only: str) -> None:
 
 
 class Tester:
-    """Scores detectors whose convolutions are all the same: the test pictures' maps are computed once a set of scales.
+    """Scores detectors whose convolutions are all the same: the test images' maps are computed once a set of scales.
 
     Attributes:
-        experiment: whose test pictures.
+        experiment: whose test images.
         windows: of each of them; found when first needed.
     """
 
@@ -103,14 +103,14 @@ class Tester:
     def score(self, detector: SPPDetector) -> dict[str, Any]:
         """Average precisions, as plain data."""
         images = self.experiment.test
-        pictures = [load_image(path) for path in images.paths]
+        loaded = [load_image(path) for path in images.paths]
         self.windows = find_windows(detector, images) if self.windows is None else self.windows
         sides = detector.config.scales
         if sides not in self._maps:
-            self._maps = {sides: [detector.maps(pixels) for pixels in pictures]}
+            self._maps = {sides: [detector.maps(pixels) for pixels in loaded]}
         found = [
             select(detector.candidates(pixels, torch.from_numpy(windows), maps), detector.config)
-            for pixels, windows, maps in zip(pictures, self.windows, self._maps[sides], strict=True)
+            for pixels, windows, maps in zip(loaded, self.windows, self._maps[sides], strict=True)
         ]
         return evaluate_detections(images, found).as_data()
 

@@ -1,4 +1,4 @@
-"""The measured average precisions as a table in Markdown and as a picture.
+"""The measured average precisions as a table in Markdown and as an image.
 
 python -m benchmarks.detection.table
 
@@ -21,9 +21,9 @@ import matplotlib.pyplot as plt
 from benchmarks.detection.common import RESULTS, load_results
 from spp_ops.engine.files import atomic_write
 
-PICTURE = Path(__file__).parents[2] / "docs" / "images" / "detection_map.png"
+IMAGE = Path(__file__).parents[2] / "docs" / "images" / "detection_map.png"
 DATA = {"raccoon": "raccoons", "boards": "boards"}
-COLOURS = ("#4c78a8", "#f58518")
+COLORS = ("#4c78a8", "#f58518")
 BOXES = {"boxes": "", "no boxes": ", no box regression"}
 
 
@@ -70,7 +70,7 @@ def draw(rows: Sequence[Row]) -> None:
             if means:
                 y = place + 0.4 * number
                 label = title if place == 0 else None
-                axes.barh(y, sum(means) / len(means), 0.38, color=COLOURS[number], alpha=0.75, label=label)
+                axes.barh(y, sum(means) / len(means), 0.38, color=COLORS[number], alpha=0.75, label=label)
                 axes.plot(means, [y] * len(means), "o", color="black", markersize=3)
     axes.set_yticks([place + 0.2 for place in range(len(rows))], [row.name for row in rows])
     axes.invert_yaxis()
@@ -80,7 +80,7 @@ def draw(rows: Sequence[Row]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside upper right", ncols=2, frameon=False)
-    with atomic_write(PICTURE) as temporary:
+    with atomic_write(IMAGE) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
 
 

@@ -1,4 +1,4 @@
-"""Train the detector of digits that comes with the package, from scratch, and test it on pictures it has not seen.
+"""Train the detector of digits that comes with the package, from scratch, and test it on images it has not seen.
 
 python -m benchmarks.detection.train_digits [--run runs/digits] [--seed 0]
 
@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.detection.common import RESULTS, machine_of
-from spp_ops.demo.digit_detector import CLASSES, FOLDER, digit_pictures
+from spp_ops.demo.digit_detector import CLASSES, FOLDER, digit_images
 from spp_ops.detection import DetectorConfig, ProposalConfig
 from spp_ops.detection.detectors.inference import run_detector
 from spp_ops.detection.evaluation.evaluate import evaluate_detections
@@ -24,7 +24,7 @@ from spp_ops.engine.config import as_data
 from spp_ops.engine.files import write_json
 
 # Digits of 16 pixels have few cells of stride 8 to themselves: windows keep all of them (no inset), and small ones
-# are looked at on enlarged pictures.
+# are looked at on enlarged images.
 DETECTOR = DetectorConfig(
     CLASSES,
     "small5",
@@ -44,7 +44,7 @@ TRAINING = JointConfig(
     hard_share=0.5,  # half of them objects, half background: with fewer nearly all would be objects
     object_copies=5,
     scales=(160, 240, 360),
-    flip=False,  # no digit is another's mirror image
+    flip=False,  # no digit is another's flipped image
     optimizer="adam",
     lr=0.002,
     backbone_lr=1.0,
@@ -64,7 +64,7 @@ def main(run: Path, seed: int, stop_after: int | None) -> None:
     console = Console()
     config = replace(TRAINING, seed=seed)
     trained = train_joint(
-        digit_pictures(run / "data", "train"),
+        digit_images(run / "data", "train"),
         None,
         replace(DETECTOR, proposals=QUICK_WINDOWS),
         config,
@@ -74,7 +74,7 @@ def main(run: Path, seed: int, stop_after: int | None) -> None:
     )
     detector = trained.changed(proposals=DETECTOR.proposals, scales=TEST_SCALES)
     detector.save(FOLDER, half=True)
-    tests = digit_pictures(run / "data", "test")
+    tests = digit_images(run / "data", "test")
     evaluation = evaluate_detections(tests, run_detector(detector, tests))
     console.print(f"mAP {100 * evaluation.eleven_point:.1f} % (11-point), COCO AP {100 * evaluation.coco.ap:.1f} %")
     write_json(

@@ -1,5 +1,5 @@
 // 16-bit floating point as plain bits: exact to float32, rounded to nearest even on the way back. Branch-free, so that
-// loops over it vectorise.
+// loops over it vectorize.
 #pragma once
 
 #include "pool_max.h"

@@ -26,7 +26,7 @@ def roi_spatial_pyramid_pool(
 ) -> Tensor:
     """Pool rois [R, 5] from maps [N, C, H, W], one projection each, to [R, C * M]; arguments are already checked.
 
-    Never synchronises with the device: a bad row becomes NaN. Differentiable in the maps, to any order.
+    Never synchronizes with the device: a bad row becomes NaN. Differentiable in the maps, to any order.
     """
     images, channels, _, _ = maps[0].shape
     sizes = [(features.shape[2], features.shape[3]) for features in maps]
@@ -65,13 +65,13 @@ def _least_rank_tables(order: Tensor) -> Tensor:
 
 
 def _doubled(table: Tensor, dim: int) -> Tensor:
-    """Stack `table` with its minima over 2, 4, 8, ... neighbours along `dim`."""
+    """Stack `table` with its minima over 2, 4, 8, ... neighbors along `dim`."""
     extent = table.shape[dim]
     position = torch.arange(extent, device=table.device)
     tables = [table]
     while 2 ** len(tables) <= extent:
-        neighbour = (position + 2 ** (len(tables) - 1)).clamp(max=extent - 1)
-        tables.append(torch.minimum(tables[-1], tables[-1].index_select(dim, neighbour)))
+        neighbor = (position + 2 ** (len(tables) - 1)).clamp(max=extent - 1)
+        tables.append(torch.minimum(tables[-1], tables[-1].index_select(dim, neighbor)))
     return torch.stack(tables)
 
 

@@ -40,7 +40,7 @@ def place_boxes(
 ) -> Placements:
     """Choose map and image of every row of `rois` [R, 5] and project its box; `sizes` are the maps' (height, width).
 
-    Needs no synchronisation with the device.
+    Needs no synchronization with the device.
     """
     rows = rois if rois.dtype == torch.float64 else rois.float()
     image = rows[:, 0]

@@ -160,7 +160,7 @@ def nearest_map(boxes: Tensor, scales: tuple[float, ...]) -> Tensor:
 
 
 def proposals(shortest: int, longest: int) -> BoxLaw:
-    """Draw boxes centred anywhere in the image, sides uniform between two lengths in pixels, clipped to the image."""
+    """Draw boxes centerd anywhere in the image, sides uniform between two lengths in pixels, clipped to the image."""
 
     def boxes(image: tuple[int, int], count: int, generator: torch.Generator) -> Tensor:
         size = torch.tensor(image)

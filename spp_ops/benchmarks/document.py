@@ -91,7 +91,7 @@ machines of the same kind. The exit code is 1 if one of ours is slower against b
 
 
 def write(results: Path, page: Path) -> None:
-    """Write the page, and its pictures beside the records.
+    """Write the page, and its images beside the records.
 
     Args:
         results: the folder of the records that `SOURCES` names; op.json must be there.
@@ -105,7 +105,7 @@ def write(results: Path, page: Path) -> None:
     plots.save_contests(results / "op.svg", record)
     if scaling is not None:
         plots.save_scaling(results / "scaling.svg", scaling)
-    pictures = Path(os.path.relpath(results, page.parent))
+    images = Path(os.path.relpath(results, page.parent))
     fresh, dtypes = (_optional(results / name) for name in ("fresh.json", "dtypes.json"))
     parts = [
         INTRODUCTION.format(commands=_commands(results), machine=machine(record)),
@@ -114,12 +114,12 @@ def write(results: Path, page: Path) -> None:
             ("", "measured", ""),
             [(v.promise, v.measured, "kept" if v.kept else "**missed**") for v in verdicts(record, scaling)],
         ),
-        f"![ratios]({(pictures / 'op.svg').as_posix()})\n",
+        f"![ratios]({(images / 'op.svg').as_posix()})\n",
         *_contests(record.contests),
         *(["\n" + FRESH, *_contests(fresh.contests, ", fresh memory")] if fresh else []),
         *(["## Types\n", *_contests(dtypes.contests)] if dtypes else []),
         *(["\n" + PEAKS, *_peaks(record.peaks)] if record.peaks else []),
-        *(_scaling(scaling, pictures) if scaling else []),
+        *(_scaling(scaling, images) if scaling else []),
         "\n" + COMPARING,
         "## Contestants\n",
         *(f"* `{peer.name}`: {peer.about}." for peer in PEERS.values()),
@@ -151,7 +151,7 @@ def _peaks(peaks: Iterable[Peaks]) -> Iterator[str]:
     yield from _table(("", "", "MiB", "of torchvision's"), lines)
 
 
-def _scaling(record: ScalingRecord, pictures: Path) -> Iterator[str]:
+def _scaling(record: ScalingRecord, images: Path) -> Iterator[str]:
     yield SCALING
     lines = []
     for curve in record.curves:
@@ -159,7 +159,7 @@ def _scaling(record: ScalingRecord, pictures: Path) -> Iterator[str]:
         ends = f"{curve.x[0]:,} to {curve.x[-1]:,}"
         lines.append((curve.axis, ends, f"`{curve.name}`", f"{slope.median:.3f}", quartiles(slope)))
     yield from _table(("", "", "", "slope", "quartiles"), lines)
-    yield f"![scaling]({(pictures / 'scaling.svg').as_posix()})\n"
+    yield f"![scaling]({(images / 'scaling.svg').as_posix()})\n"
 
 
 def _table(headings: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> Iterator[str]:

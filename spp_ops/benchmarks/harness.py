@@ -1,7 +1,7 @@
 """Takes the time of several runs so that their ratios can be trusted.
 
 * Contestants take turns in rounds, and the order turns with the rounds: noise of the machine hits all alike, and nobody
-  always inherits the same neighbour's caches. A ratio is taken within each round; its median over the rounds counts.
+  always inherits the same neighbor's caches. A ratio is taken within each round; its median over the rounds counts.
 * In a round, a contestant is called until it has had its share of time, and the median call counts.
 * Memory that is freed stays with the process, so that a fresh output lands on pages that are already there, as it does
   in a loop over images with any allocator that keeps memory. What page faults cost is measured by itself.

@@ -1,4 +1,4 @@
-"""Pictures of a run: bars of ratios to ours, and curves of scaling."""
+"""Images of a run: bars of ratios to ours, and curves of scaling."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spp_ops.engine.files import atomic_write
 
 OURS, FLOOR, OTHER = "#e07b39", "#b8b8c0", "#3b6ea8"
 SHOWN_OF_OURS = ("ours",)  # its variants have tables
-LINES = ("-", "--", ":", "-.")  # contestants of one colour
+LINES = ("-", "--", ":", "-.")  # contestants of one color
 
 
 def save_contests(path: Path, record: Record) -> None:

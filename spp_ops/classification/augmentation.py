@@ -1,4 +1,4 @@
-"""From a picture of any size to a square network input: the paper's crops, flips and colour shifts (section 3.1.1)."""
+"""From an image of any size to a square network input: the paper's crops, flips and color shifts (section 3.1.1)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from torch import Tensor, nn
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-SHORTER_SIDE = 256  # of the resized picture
+SHORTER_SIDE = 256  # of the resized image
 CROP = 224  # of the square cut from it
-THINNEST = 8  # aspect beyond which a picture's ends are cut off, so that none becomes millions of pixels long
-POSITIONS = ("centre", "top left", "top right", "bottom left", "bottom right")
+THINNEST = 8  # aspect beyond which an image's ends are cut off, so that none becomes millions of pixels long
+POSITIONS = ("center", "top left", "top right", "bottom left", "bottom right")
 
 
 def resize_shorter(image: Tensor, side: int) -> Tensor:
     """Resize so that the shorter side has `side` pixels and the aspect is kept; bilinear, with antialiasing.
 
     Args:
-        image: [3, H, W], uint8 or float. Of a picture more than `THINNEST` times as long as wide the middle is taken.
+        image: [3, H, W], uint8 or float. Of an image more than `THINNEST` times as long as wide the middle is taken.
         side: pixels.
     """
     height, width = image.shape[-2:]
@@ -31,7 +31,7 @@ def resize_shorter(image: Tensor, side: int) -> Tensor:
 class CropAtPosition(nn.Module):
     """A square with 224/256 of the shorter side, at one of the paper's five positions drawn at random.
 
-    Shape: [3, H, W] -> [3, s, s]. Cutting before resizing gives the picture that resizing to 256 and cutting 224 would,
+    Shape: [3, H, W] -> [3, s, s]. Cutting before resizing gives the image that resizing to 256 and cutting 224 would,
     and leaves one interpolation, also where the input of the network is not 224 pixels wide.
     """
 
@@ -44,7 +44,7 @@ class CropAtPosition(nn.Module):
 
 
 def crop_window(height: int, width: int, position: int) -> tuple[int, int, int]:
-    """Return (top, left, side) of the square at `POSITIONS[position]` of a picture."""
+    """Return (top, left, side) of the square at `POSITIONS[position]` of an image."""
     side = max(round(min(height, width) * CROP / SHORTER_SIDE), 1)
     below, right = height - side, width - side
     if position == 0:
@@ -52,20 +52,20 @@ def crop_window(height: int, width: int, position: int) -> tuple[int, int, int]:
     return (0 if position < 3 else below), (0 if position % 2 else right), side
 
 
-def training_transform(size: int, colour_shift: float) -> nn.Module:
+def training_transform(size: int, color_shift: float) -> nn.Module:
     """Make the random transform of training: [3, H, W] uint8 -> [3, size, size] uint8.
 
     Args:
         size: side of the network's input, in pixels.
-        colour_shift: brightness, contrast and saturation are scaled by up to 1 +- this, the hue is turned by up to a
-            tenth of it; 0: colours are kept.
+        color_shift: brightness, contrast and saturation are scaled by up to 1 +- this, the hue is turned by up to a
+            tenth of it; 0: colors are kept.
     """
     steps: list[nn.Module] = [
         CropAtPosition(),
         v2.Resize([size, size], antialias=True),
         v2.RandomHorizontalFlip(),
     ]
-    if colour_shift > 0:
-        steps.append(v2.ColorJitter(colour_shift, colour_shift, colour_shift, min(colour_shift / 10, 0.5)))
+    if color_shift > 0:
+        steps.append(v2.ColorJitter(color_shift, color_shift, color_shift, min(color_shift / 10, 0.5)))
     transform: nn.Module = v2.Compose(steps)
     return transform

@@ -51,8 +51,8 @@ class TrainingConfig:
     """How a network is trained; the defaults are the paper's (section 3.1), which trains ZF-5 for 70 epochs.
 
     Attributes:
-        epochs: passes over the pictures.
-        batch_size: pictures a step, over all processes.
+        epochs: passes over the images.
+        batch_size: images a step, over all processes.
         sizes: sides of the square inputs, in pixels. Each epoch has one size.
         size_rule: "alternate": epochs take the sizes in turn. "random": `sizes` is (lowest, highest), and each epoch
             draws its size from that range.
@@ -61,10 +61,10 @@ class TrainingConfig:
         momentum: of SGD.
         weight_decay: of SGD.
         backbone_lr: learning rate of the convolutions relative to the head's; 0 freezes them.
-        colour_shift: strength of the random changes of brightness, contrast, saturation and hue; 0: none.
+        color_shift: strength of the random changes of brightness, contrast, saturation and hue; 0: none.
         ema: decay a step of a moving average of the weights, which is then what is tested; 0: none.
         precision: of the arithmetic: "32-true", "bf16-mixed" or "16-mixed".
-        seed: of the weights, the order of the pictures, their augmentation and dropout.
+        seed: of the weights, the order of the images, their augmentation and dropout.
     """
 
     epochs: int = 70
@@ -76,7 +76,7 @@ class TrainingConfig:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     backbone_lr: float = 1.0
-    colour_shift: float = 0.2
+    color_shift: float = 0.2
     ema: float = 0.0
     precision: Precision = "32-true"
     seed: int = 0
@@ -91,7 +91,7 @@ class TrainingConfig:
         if self.size_rule == "random":
             ordered = len(self.sizes) == 2 and self.sizes[0] <= self.sizes[1]
             expect(ordered, "sizes", "(lowest, highest) for random sizes", self.sizes)
-        for name in ("weight_decay", "backbone_lr", "colour_shift"):
+        for name in ("weight_decay", "backbone_lr", "color_shift"):
             expect(0 <= getattr(self, name) < math.inf, name, "0 or more", getattr(self, name))
         for name in ("momentum", "ema"):
             expect(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1", getattr(self, name))

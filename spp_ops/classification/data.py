@@ -1,6 +1,6 @@
-"""Training pictures, epoch by epoch.
+"""Training images, epoch by epoch.
 
-Everything random about an epoch follows from (seed, epoch), and about a picture in it from (seed, epoch, row): not from
+Everything random about an epoch follows from (seed, epoch), and about an image in it from (seed, epoch, row): not from
 what was drawn before, nor from the number of worker or training processes. So a resumed run sees what an uninterrupted
 one would, and several processes together see what one would.
 """
@@ -16,10 +16,10 @@ from torch.utils.data import Dataset
 from spp_ops.classification.augmentation import training_transform
 from spp_ops.classification.config import TrainingConfig
 from spp_ops.datasets.image import load_image
-from spp_ops.datasets.labelled import LabelledImages
+from spp_ops.datasets.labeled import LabeledImages
 from spp_ops.engine.seeds import seed_of
 
-_ORDER, _SIZE, _PICTURE = range(3)  # what a seed is for
+_ORDER, _SIZE, _IMAGE = range(3)  # what a seed is for
 
 
 class EpochData(Protocol):
@@ -34,9 +34,9 @@ class EpochData(Protocol):
 
 
 class TrainingImages(Dataset[tuple[Tensor, int]]):
-    """Augmented pictures (uint8 [3, size, size]) and their classes, of the epoch that `begin_epoch` chose."""
+    """Augmented images (uint8 [3, size, size]) and their classes, of the epoch that `begin_epoch` chose."""
 
-    def __init__(self, images: LabelledImages, config: TrainingConfig) -> None:
+    def __init__(self, images: LabeledImages, config: TrainingConfig) -> None:
         self._images = images
         self._config = config
         self.begin_epoch(0)
@@ -44,7 +44,7 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
     def begin_epoch(self, epoch: int) -> None:
         """Take the size and the random numbers of this epoch."""
         self._epoch = epoch
-        self._transform = training_transform(epoch_size(self._config, epoch), self._config.colour_shift)
+        self._transform = training_transform(epoch_size(self._config, epoch), self._config.color_shift)
 
     def __len__(self) -> int:
         return len(self._images)
@@ -52,7 +52,7 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, row: int) -> tuple[Tensor, int]:
         pixels = torch.from_numpy(load_image(self._images.paths[row])).permute(2, 0, 1)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed_of(self._config.seed, _PICTURE, self._epoch, row))
+            torch.manual_seed(seed_of(self._config.seed, _IMAGE, self._epoch, row))
             return self._transform(pixels), self._images.labels[row]
 
 

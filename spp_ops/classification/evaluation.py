@@ -1,4 +1,4 @@
-"""How well a network does on labelled pictures."""
+"""How well a network does on labeled images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from spp_ops.classification.scoring import ViewScorer
 from spp_ops.datasets.image import load_image
-from spp_ops.datasets.labelled import LabelledImages
+from spp_ops.datasets.labeled import LabeledImages
 from spp_ops.engine.distributed import summed
 
 TOP_K = 5
@@ -25,11 +25,11 @@ TOP_K = 5
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of pictures, and what follows from them.
+    """Scores of images, and what follows from them.
 
     Attributes:
-        scores: [N, K], each picture's probabilities, averaged over its views.
-        labels: [N], each picture's class.
+        scores: [N, K], each image's probabilities, averaged over its views.
+        labels: [N], each image's class.
         classes: names, K of them.
     """
 
@@ -38,12 +38,12 @@ class Evaluation:
     classes: tuple[str, ...]
 
     def error(self, k: int = 1) -> float:
-        """Return the share of pictures, in percent, whose class is not among the `k` best."""
+        """Return the share of images, in percent, whose class is not among the `k` best."""
         best = np.argsort(-self.scores, axis=1, kind="stable")[:, :k]
         return float(100 * (1 - (best == self.labels[:, None]).any(axis=1).mean()))
 
     def class_accuracies(self) -> dict[str, float]:
-        """Return the share of each class's pictures, in percent, that are found; classes without any are left out."""
+        """Return the share of each class's images, in percent, that are found; classes without any are left out."""
         present = np.unique(self.labels)
         found = recall_score(self.labels, self.scores.argmax(axis=1), labels=present, average=None, zero_division=0)
         return {self.classes[label]: float(100 * share) for label, share in zip(present, found, strict=True)}
@@ -52,7 +52,7 @@ class Evaluation:
         """Return the figures for JSON; top-5 only where there are more than five classes."""
         accuracies = self.class_accuracies()
         return {
-            "pictures": len(self.labels),
+            "images": len(self.labels),
             "top1_error_percent": self.error(),
             "top5_error_percent": self.error(TOP_K) if len(self.classes) > TOP_K else None,
             "mean_class_accuracy_percent": float(np.mean(list(accuracies.values()))),
@@ -62,25 +62,25 @@ class Evaluation:
 
 def evaluate(
     scorer: ViewScorer,
-    images: LabelledImages,
+    images: LabeledImages,
     fabric: Fabric,
     *,
     workers: int = 0,
-    after_picture: Callable[[], None] = lambda: None,
+    after_image: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """Score all pictures, each process its share of them, and give every process all of the scores."""
+    """Score all images, each process its share of them, and give every process all of the scores."""
     rows = range(fabric.global_rank, len(images), fabric.world_size)
     scores = torch.zeros(len(images), len(images.classes), device=fabric.device)
-    loader = DataLoader(Pictures(images.paths, rows), batch_size=None, num_workers=workers)
-    for row, picture in loader:
-        scores[row] = scorer(picture).mean(dim=0)
-        after_picture()
+    loader = DataLoader(Images(images.paths, rows), batch_size=None, num_workers=workers)
+    for row, image in loader:
+        scores[row] = scorer(image).mean(dim=0)
+        after_image()
     everyone = summed(fabric, scores).cpu().numpy()
     return Evaluation(everyone, np.array(images.labels, dtype=np.int64), images.classes)
 
 
-class Pictures(Dataset[tuple[int, Tensor]]):
-    """Some rows of a list of picture files: (row, uint8 [3, H, W])."""
+class Images(Dataset[tuple[int, Tensor]]):
+    """Some rows of a list of image files: (row, uint8 [3, H, W])."""
 
     def __init__(self, paths: Sequence[Path], rows: Sequence[int]) -> None:
         self._paths = paths

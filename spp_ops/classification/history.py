@@ -1,4 +1,4 @@
-"""The picture of a run: loss and error by epoch."""
+"""The image of a run: loss and error by epoch."""
 
 from __future__ import annotations
 

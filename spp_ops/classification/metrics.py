@@ -20,7 +20,7 @@ def eleven_point_precision(truth: npt.NDArray[np.bool_], decisions: npt.NDArray[
 
 
 def tagged_results(tags: Tags, decisions: Decisions, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Return each class's average precision and their means, in percent; a class that no picture shows is left out."""
+    """Return each class's average precision and their means, in percent; a class that no image shows is left out."""
     eleven, area = {}, {}
     for name, column, scores in zip(classes, tags.T, decisions.T, strict=True):
         counts = column != 0

@@ -1,4 +1,4 @@
-"""The paper's classification results (ImageNet 2012 validation: 50,000 pictures, 1,000 classes), errors in percent."""
+"""The paper's classification results (ImageNet 2012 validation: 50,000 images, 1,000 classes), errors in percent."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class PaperTransferRow:
 
 TRANSFER_NOTE = {
     "voc": "Pascal VOC 2007 classification, mAP",
-    "folders": "Caltech101, 30 training and up to 50 test pictures a class, mean class accuracy",
+    "folders": "Caltech101, 30 training and up to 50 test images a class, mean class accuracy",
 }
 
 TRANSFER_ROWS: tuple[PaperTransferRow, ...] = (

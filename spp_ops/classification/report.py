@@ -23,7 +23,7 @@ def evaluation_table(evaluation: Evaluation, run: Checkpoint, views: Views, data
         table.add_column(name, justify="right")
     table.add_column("data")
     top5 = evaluation.error(TOP_K) if len(evaluation.classes) > TOP_K else None
-    ours = f"{data}: {len(evaluation.labels)} pictures, {len(evaluation.classes)} classes"
+    ours = f"{data}: {len(evaluation.labels)} images, {len(evaluation.classes)} classes"
     method = method_of(run.network, run.training)
     table.add_row(f"[bold]{run.network.arch}", method, _percent(evaluation.error()), _percent(top5), ours)
     for row in rows_for(run.network, run.training, views):
@@ -41,7 +41,7 @@ def class_table(evaluation: Evaluation) -> Table:
 
 
 def evaluation_data(
-    evaluation: Evaluation, run: Checkpoint, views: Views, source: Source, seconds_a_picture: float
+    evaluation: Evaluation, run: Checkpoint, views: Views, source: Source, seconds_an_image: float
 ) -> dict[str, Any]:
     """Return the figures with what they were measured with, for JSON."""
     return {
@@ -50,7 +50,7 @@ def evaluation_data(
         "epochs_done": len(run.history),
         "views": {"name": views.name, "window": views.window, "count": len(views), "source": source},
         **evaluation.as_data(),
-        "seconds_a_picture": seconds_a_picture,
+        "seconds_an_image": seconds_an_image,
         "paper": [
             {"arch": row.arch, "method": row.method, "top1_error_percent": row.top1, "top5_error_percent": row.top5}
             for row in rows_for(run.network, run.training, views)

@@ -19,7 +19,7 @@ from spp_ops.classification.history import save_history_plot
 from spp_ops.classification.scoring import ViewScorer
 from spp_ops.classification.training import Trainer
 from spp_ops.classification.views import make_views
-from spp_ops.datasets.labelled import LabelledImages
+from spp_ops.datasets.labeled import LabeledImages
 from spp_ops.engine.config import difference
 from spp_ops.engine.distributed import make_fabric
 from spp_ops.engine.journal import PLOT_NAME, Journal
@@ -51,8 +51,8 @@ class Job:
 
 
 def train(
-    train_images: LabelledImages,
-    val_images: LabelledImages | None,
+    train_images: LabeledImages,
+    val_images: LabeledImages | None,
     network: NetworkConfig,
     training: TrainingConfig,
     *,
@@ -85,7 +85,7 @@ def train(
             _train_epoch(run, data, val_images, journal)
             run.save()
     if fabric.is_global_zero and history:
-        title = f"{network.arch}, {len(train_images)} pictures, {len(train_images.classes)} classes"
+        title = f"{network.arch}, {len(train_images)} images, {len(train_images.classes)} classes"
         save_history_plot(job.out / PLOT_NAME, history, title)
     return run.checkpoint()
 
@@ -127,7 +127,7 @@ class _Run:
         self.fabric.barrier()
 
 
-def _train_epoch(run: _Run, data: TrainingImages, val_images: LabelledImages | None, journal: Journal) -> None:
+def _train_epoch(run: _Run, data: TrainingImages, val_images: LabeledImages | None, journal: Journal) -> None:
     trainer, training, fabric = run.trainer, run.training, run.fabric
     epoch, size, lr = trainer.epoch, epoch_size(training, trainer.epoch), trainer.lr
     batches = epoch_batches(training, len(data), epoch)
@@ -150,7 +150,7 @@ def _train_epoch(run: _Run, data: TrainingImages, val_images: LabelledImages | N
         journal.begin("validation", len(val_images) // fabric.world_size)
         net = run.tested_net.eval()
         scorer = ViewScorer(net, make_views("crop", max(training.sizes)), "images" if net.levels is None else "maps")
-        evaluation = evaluate(scorer, val_images, fabric, workers=workers, after_picture=journal.advance)
+        evaluation = evaluate(scorer, val_images, fabric, workers=workers, after_image=journal.advance)
         record["val_error"] = evaluation.error()
     run.history.append(record)
     journal.end_epoch(record, trainer.step, speed)

@@ -1,7 +1,7 @@
-"""Scores of a picture's views, from feature maps computed once a scale and flip, or from the views as pictures.
+"""Scores of an image's views, from feature maps computed once a scale and flip, or from the views as images.
 
-The two differ at the borders of a view: as a picture it is padded with zeros there, on the map its cells have seen the
-picture around it; and on the map a window begins at a cell.
+The two differ at the borders of a view: as an image it is padded with zeros there, on the map its cells have seen the
+image around it; and on the map a window begins at a cell.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _IMAGE_BATCH = 32  # views that go through the network together
 
 
 class ViewScorer:
-    """Scores of a picture's views, by one network.
+    """Scores of an image's views, by one network.
 
     Args:
         net: in evaluation mode.
         views: what to look at.
-        source: "maps": windows are pooled from the maps of the whole resized picture. "images": each view is cut from
-            the picture and goes through the network by itself.
+        source: "maps": windows are pooled from the maps of the whole resized image. "images": each view is cut from
+            the image and goes through the network by itself.
 
     Raises:
         ValueError: the network has no pyramid, and `source` or `views` needs one.
@@ -56,7 +56,7 @@ class ViewScorer:
             image: uint8 [3, H, W], RGB.
 
         Returns:
-            [V, num_classes], scale by scale; of a scale the windows, the whole picture, then the same mirrored.
+            [V, num_classes], scale by scale; of a scale the windows, the whole image, then the same flipped.
         """
         image = image.to(self._device)
         if self._source == "maps":
@@ -67,7 +67,7 @@ class ViewScorer:
         return F.softmax(scores.float(), dim=1)
 
     def _resized(self, image: Tensor, scale: ScaleViews) -> Tensor:
-        """[1 or 2, 3, h, w]: the picture as the network wants it, and its mirror image if that is seen too."""
+        """[1 or 2, 3, h, w]: the image as the network wants it, and its flipped image if that is seen too."""
         pixels = self._net.normalization(resize_shorter(image, scale.scale).float())[None]
         return torch.cat([pixels, pixels.flip(3)]) if scale.flips else pixels
 
@@ -90,23 +90,23 @@ class ViewScorer:
         side = self._views.window
         corners = window_corners(scale.places, inputs.shape[2], inputs.shape[3], side).tolist()
         scores = []
-        for mirrored in torch.split(inputs, 1):
-            windows = [mirrored[:, :, y : y + side, x : x + side] for x, y in corners]
+        for flipped in torch.split(inputs, 1):
+            windows = [flipped[:, :, y : y + side, x : x + side] for x, y in corners]
             if windows:
                 scores += [self._net(batch) for batch in torch.split(torch.cat(windows), _IMAGE_BATCH)]
             if scale.full:
-                scores.append(self._net(mirrored))
+                scores.append(self._net(flipped))
         return torch.cat(scores)
 
 
 def window_corners(places: Sequence[Place], height: int, width: int, side: int) -> Tensor:
-    """Return the left and top pixels [V, 2] of square windows at these places of a height x width picture."""
+    """Return the left and top pixels [V, 2] of square windows at these places of a height x width image."""
     corners = [(int(x * (width - side)), int(y * (height - side))) for x, y in places]
     return torch.tensor(corners, dtype=torch.int64).reshape(-1, 2)
 
 
 def window_cells(corners: Tensor, stride: tuple[int, int], size: tuple[int, int], map_size: tuple[int, int]) -> Tensor:
-    """Return the cells [V, 4] (x1, y1, x2, y2, half-open) of windows on the map of the whole picture.
+    """Return the cells [V, 4] (x1, y1, x2, y2, half-open) of windows on the map of the whole image.
 
     A window has as many cells as the window by itself would have. It begins at the cell nearest to its corner, so that
     a corner at a multiple of the stride meets the very cells that the window by itself has; and it stays on the map.

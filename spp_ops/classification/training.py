@@ -174,7 +174,7 @@ class Trainer:
     def _training_mode(self) -> None:
         self.net.train()
         if self._config.backbone_lr == 0 and hasattr(self.net, "backbone"):
-            self.net.get_submodule("backbone").eval()  # frozen: its normalisation layers keep their statistics too
+            self.net.get_submodule("backbone").eval()  # frozen: its normalization layers keep their statistics too
 
 
 def parameter_groups(net: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:

@@ -19,32 +19,32 @@ from torchvision.transforms.v2.functional import center_crop
 
 import spp_ops
 from spp_ops.classification.augmentation import SHORTER_SIDE, resize_shorter
-from spp_ops.classification.evaluation import Pictures
+from spp_ops.classification.evaluation import Images
 from spp_ops.classification.views import scaled
 from spp_ops.models import SPPNet
 from spp_ops.models.shapes import smallest_input
 
 View: TypeAlias = Literal["crop", "full"]
 Features: TypeAlias = npt.NDArray[np.float32]  # [N, D], rows of norm 1
-Tags: TypeAlias = npt.NDArray[np.int8]  # [N, K]: 1, -1, or 0 where a picture does not count for a class
+Tags: TypeAlias = npt.NDArray[np.int8]  # [N, K]: 1, -1, or 0 where an image does not count for a class
 Decisions: TypeAlias = npt.NDArray[np.float64]  # [N, K]: distances from the classes' planes
 
 _LEVEL = re.compile(r"level([1-9]\d*)")
 
 
 class LayerFeatures:
-    """Features of pictures at one layer, L2-normalised, without any augmentation.
+    """Features of images at one layer, L2-normalized, without any augmentation.
 
     Args:
         net: in evaluation mode.
         layer: "conv5" or another child of the backbone, "conv" (its last maps), "level6" (the maps pooled to 6 x 6; any
             number of bins), "spp" (the pyramid), fc6, fc7, ...
-        view: "full": the whole picture, its shorter side resized to `size`. "crop": its centre, size x size, when the
+        view: "full": the whole image, its shorter side resized to `size`. "crop": its center, size x size, when the
             shorter side is resized to 256/224 of that.
         size: in pixels.
 
     Raises:
-        ValueError: there is no such layer, or it has another length for each shape of picture.
+        ValueError: there is no such layer, or it has another length for each shape of image.
     """
 
     def __init__(self, net: SPPNet, layer: str, view: View = "full", size: int = 224) -> None:
@@ -86,13 +86,13 @@ def extract(
     paths: Sequence[Path],
     *,
     workers: int = 0,
-    after_picture: Callable[[], None] = lambda: None,
+    after_image: Callable[[], None] = lambda: None,
 ) -> Features:
-    """Compute the features of picture files, one row each."""
+    """Compute the features of image files, one row each."""
     rows = []
-    for _, picture in DataLoader(Pictures(paths, range(len(paths))), batch_size=None, num_workers=workers):
-        rows.append(features(picture).cpu().numpy())
-        after_picture()
+    for _, image in DataLoader(Images(paths, range(len(paths))), batch_size=None, num_workers=workers):
+        rows.append(features(image).cpu().numpy())
+        after_image()
     return np.stack(rows)
 
 
@@ -120,7 +120,7 @@ class LinearSVMs:
         for name, column in zip(self.classes, tags.T, strict=True):
             counts = column != 0
             if len(set(column[counts].tolist())) < 2:
-                raise ValueError(f"classes: expected pictures with and without {name} to train on, found one kind only")
+                raise ValueError(f"classes: expected images with and without {name} to train on, found one kind only")
             svm = LinearSVC(C=self.c, random_state=self.seed, max_iter=10_000)
             svm.fit(train[counts], column[counts])
             columns.append(svm.decision_function(test))
@@ -145,7 +145,7 @@ def random_split(
         rows = random.permutation(np.flatnonzero(labels == label))
         if len(rows) <= train_per_class:
             raise ValueError(
-                f"train_per_class: expected fewer than the {len(rows)} pictures of class {label}, got {train_per_class}"
+                f"train_per_class: expected fewer than the {len(rows)} images of class {label}, got {train_per_class}"
             )
         train.append(rows[:train_per_class])
         test.append(rows[train_per_class : train_per_class + test_per_class])

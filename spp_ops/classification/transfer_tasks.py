@@ -12,22 +12,22 @@ import numpy as np
 from spp_ops.classification.metrics import mean_class_accuracy, tagged_results
 from spp_ops.classification.transfer import Features, LayerFeatures, LinearSVMs, extract, random_split, tags_of
 from spp_ops.datasets.folders import read_folders
-from spp_ops.datasets.labelled import LabelledImages, Notice, OnBad
+from spp_ops.datasets.labeled import LabeledImages, Notice, OnBad
 from spp_ops.datasets.voc_classification import read_voc_classification
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How pictures are read, and what is learnt of them.
+    """How images are read, and what is learnt of them.
 
     Attributes:
-        features: what is computed of a picture.
+        features: what is computed of an image.
         c: of the SVMs.
         seed: of the SVMs' solver and of random splits.
-        on_bad: what is done about bad pictures.
+        on_bad: what is done about bad images.
         notice: told of each bad one.
         workers: processes that load ahead.
-        after_picture: called when a picture's features are known.
+        after_image: called when an image's features are known.
     """
 
     features: LayerFeatures
@@ -37,15 +37,15 @@ class Setting:
     on_bad: OnBad = "refuse"
     notice: Notice = print
     workers: int = 0
-    after_picture: Callable[[], None] = lambda: None
+    after_image: Callable[[], None] = lambda: None
 
-    def folders(self, folder: Path, classes: tuple[str, ...] | None = None) -> LabelledImages:
+    def folders(self, folder: Path, classes: tuple[str, ...] | None = None) -> LabeledImages:
         """Read image folders."""
         return read_folders(folder, classes=classes, on_bad=self.on_bad, notice=self.notice)
 
     def rows(self, paths: tuple[Path, ...]) -> Features:
-        """Compute the features of pictures."""
-        return extract(self.features, paths, workers=self.workers, after_picture=self.after_picture)
+        """Compute the features of images."""
+        return extract(self.features, paths, workers=self.workers, after_image=self.after_image)
 
     def svms(self, classes: tuple[str, ...]) -> LinearSVMs:
         """Make the SVMs of these classes."""
@@ -78,12 +78,12 @@ def train_and_val(setting: Setting, data: Path) -> dict[str, Any]:
 
 
 def random_splits(setting: Setting, data: Path, counts: tuple[int, int, int]) -> dict[str, Any]:
-    """Train and test on random splits of all pictures: mean class accuracy, its mean and spread.
+    """Train and test on random splits of all images: mean class accuracy, its mean and spread.
 
     Args:
         setting: how; features are computed once for all splits.
         data: DATA/CLASS/*, or DATA/{train,val}/CLASS/*, which are then put together.
-        counts: splits, training pictures a class, test pictures a class at most.
+        counts: splits, training images a class, test images a class at most.
     """
     splits, train_per_class, test_per_class = counts
     images = setting.folders(data / "train") if (data / "train").is_dir() else setting.folders(data)

@@ -1,4 +1,4 @@
-"""Which parts of a picture are looked at when it is tested (paper, sections 3.1.3 to 3.1.5)."""
+"""Which parts of an image are looked at when it is tested (paper, sections 3.1.3 to 3.1.5)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ NAMES = ("crop", "full", "10", "96", "96+2")
 
 @dataclass(frozen=True)
 class ScaleViews:
-    """The views of a picture resized to one scale.
+    """The views of an image resized to one scale.
 
     Attributes:
-        scale: shorter side of the resized picture, in pixels.
+        scale: shorter side of the resized image, in pixels.
         places: of the square windows.
-        full: whether the whole picture is a view.
-        flips: whether all of that is seen mirrored too.
+        full: whether the whole image is a view.
+        flips: whether all of that is seen flipped too.
     """
 
     scale: int
@@ -43,7 +43,7 @@ class Views:
 
     Attributes:
         name: one of `NAMES`.
-        window: side of the square windows, in pixels of the resized picture.
+        window: side of the square windows, in pixels of the resized image.
         scales: the views, scale by scale.
     """
 
@@ -59,11 +59,11 @@ def make_views(name: str, window: int = CROP) -> Views:
     """Return the views called `name`.
 
     ===== ==============================================================================================
-    crop  the window in the centre, at scale 256
-    full  the whole picture at scale 256
-    10    centre and corners at scale 256, each mirrored too
-    96    scales 224 to 560: centre, corners and side middles, each mirrored too: 18 a scale, 6 at 224
-    96+2  the same, and the whole picture at scale 256, mirrored too
+    crop  the window in the center, at scale 256
+    full  the whole image at scale 256
+    10    center and corners at scale 256, each flipped too
+    96    scales 224 to 560: center, corners and side middles, each flipped too: 18 a scale, 6 at 224
+    96+2  the same, and the whole image at scale 256, flipped too
     ===== ==============================================================================================
 
     Args:

@@ -45,7 +45,7 @@ run_option = click.option(
 )
 
 workers_option = click.option(
-    "--workers", type=click.IntRange(0, 256), default=0, show_default=True, help="Processes that load pictures ahead."
+    "--workers", type=click.IntRange(0, 256), default=0, show_default=True, help="Processes that load images ahead."
 )
 
 bad_images_option = click.option(
@@ -54,7 +54,7 @@ bad_images_option = click.option(
     type=click.Choice(["refuse", "skip"]),
     default="refuse",
     show_default=True,
-    help="What to do about pictures that can't be read and classes without pictures; they are named in any case.",
+    help="What to do about images that can't be read and classes without images; they are named in any case.",
 )
 
 views_option = click.option(
@@ -64,7 +64,7 @@ views_option = click.option(
 source_option = click.option(
     "--source",
     type=click.Choice(["maps", "images"]),
-    help="Pool views from maps of the whole picture, or cut each from the picture. Default: maps, or images for a "
+    help="Pool views from maps of the whole image, or cut each from the image. Default: maps, or images for a "
     "network without a pyramid.",
 )
 

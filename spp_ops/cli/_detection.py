@@ -13,7 +13,7 @@ from spp_ops.cli._classification import bad_images_option
 from spp_ops.cli._options import Command
 from spp_ops.datasets.coco_detection import read_coco_detection
 from spp_ops.datasets.detection import DetectionImages
-from spp_ops.datasets.labelled import Notice, OnBad
+from spp_ops.datasets.labeled import Notice, OnBad
 from spp_ops.datasets.voc_detection import read_voc_detection
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.proposals.config import Method
@@ -55,7 +55,7 @@ def data_options(command: Command) -> Command:
             show_default=True,
             help="voc: DATA is a folder of Pascal VOC's layout. coco: --images and --annotations instead of it.",
         ),
-        click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="COCO: the pictures' folder."),
+        click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="COCO: the images' folder."),
         click.option("--annotations", type=click.Path(path_type=Path), metavar="F.json", help="COCO: the objects."),
         bad_images_option,
     ]
@@ -75,7 +75,7 @@ def read_data(
     on_bad: OnBad = "refuse",
     notice: Notice,
 ) -> DetectionImages:
-    """Pictures and objects that the options of `data_options` name; `split` is Pascal VOC's.
+    """Images and objects that the options of `data_options` name; `split` is Pascal VOC's.
 
     Raises:
         ValueError: an option is missing or belongs to the other format; or the data is bad.

@@ -13,13 +13,13 @@ from spp_ops.engine.files import write_json
 
 @dataclass(frozen=True)
 class Finding:
-    """One picture and what is found in it.
+    """One image and what is found in it.
 
     Attributes:
-        path: of the picture.
-        width: of the upright picture, in pixels.
+        path: of the image.
+        width: of the upright image, in pixels.
         height: likewise.
-        drawn: name of the picture with boxes; None where none was written.
+        drawn: name of the image with boxes; None where none was written.
         detections: what is found.
     """
 
@@ -31,13 +31,13 @@ class Finding:
 
 
 def write_findings(out: Path, findings: Sequence[Finding], classes: Sequence[str]) -> None:
-    """Write detections.json: classes, and for each picture its path, its size, and its objects, best first."""
+    """Write detections.json: classes, and for each image its path, its size, and its objects, best first."""
     images = [
         {
             "image": str(each.path),
             "width": each.width,
             "height": each.height,
-            "picture": each.drawn,
+            "drawing": each.drawn,
             "objects": each.detections.as_data(),
         }
         for each in findings
@@ -58,13 +58,13 @@ def write_coco_findings(out: Path, findings: Sequence[Finding], classes: Sequenc
 
 
 def image_ids(paths: Sequence[Path]) -> list[int]:
-    """The numbers that the pictures are called by, as COCO's are; 1, 2, ... where they are no different numbers."""
+    """The numbers that the images are called by, as COCO's are; 1, 2, ... where they are no different numbers."""
     numbers = {int(path.stem) for path in paths if path.stem.isdecimal()}
     return [int(path.stem) for path in paths] if len(numbers) == len(paths) else [*range(1, len(paths) + 1)]
 
 
-def picture_names(paths: Sequence[Path]) -> list[str]:
-    """A file name for each picture, namesakes from other folders told apart by numbers."""
+def image_names(paths: Sequence[Path]) -> list[str]:
+    """A file name for each image, namesakes from other folders told apart by numbers."""
     names: dict[str, None] = {}
     for path in paths:
         number, name = 1, f"{path.stem}.jpg"

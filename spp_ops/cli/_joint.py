@@ -20,29 +20,31 @@ _ROW_RMS_HELP = f"{_DEFAULTS['row_rms']}; {_LINEAR_ROW_RMS} without hidden layer
 _COUNT, _SHARE, _POSITIVE = click.IntRange(1), click.FloatRange(0, 1), click.FloatRange(0)
 
 
-def _option(name: str, kind: Any, help: str, default: str | None = None) -> Callable[[Command], Command]:
+def _option(
+    name: str, kind: Any, help: str, default: str | None = None, *, alias: str | None = None
+) -> Callable[[Command], Command]:
     shown = _DEFAULTS[name] if default is None else default
-    flag = f"--{name.replace('_', '-')}"
-    return click.option(flag, name, type=kind, help=f"Joint: {help}  [default: {shown}]")
+    flags = [f"--{name.replace('_', '-')}"] + ([alias] if alias else [])
+    return click.option(*flags, name, type=kind, help=f"Joint: {help}  [default: {shown}]")
 
 
 _OPTIONS: dict[str, Callable[[Command], Command]] = {
-    "epochs": _option("epochs", _COUNT, "passes over the pictures."),
-    "images_per_step": _option("images_per_step", _COUNT, "pictures a step, over all processes."),
+    "epochs": _option("epochs", _COUNT, "passes over the images."),
+    "images_per_step": _option("images_per_step", _COUNT, "images a step, over all processes."),
     "windows_per_image": _option("windows_per_image", _COUNT, "windows of each of them."),
     "positive_share": _option("positive_share", _SHARE, "share of them that shows an object, at most."),
-    "positive_iou": _option("positive_iou", _SHARE, "least overlap with an object of a window that shows it."),
+    "positive_iou": _option("positive_iou", _SHARE, "least IoU with an object of a window that shows it."),
     "negative_iou": click.option(
-        "--negative-iou", type=_SHARE, help="Joint: least overlap of a window that shows background.  [default: 0.0]"
+        "--negative-iou", type=_SHARE, help="Joint: least IoU of a window that shows background.  [default: 0.0]"
     ),
     "hard_share": _option("hard_share", _SHARE, "share of them that counts, those with the largest loss."),
     "train_scales": click.option(
         "--train-scales",
         type=Numbers(),
-        help="Joint: shorter sides in pixels; each time a picture is resized to one of them.  [default: --scales]",
+        help="Joint: shorter sides in pixels; each time an image is resized to one of them.  [default: --scales]",
     ),
-    "flip": click.option("--flip/--no-flip", default=None, help="Joint: whether to mirror pictures.  [default: flip]"),
-    "colour_shift": _option("colour_shift", _POSITIVE, "strength of random changes of colour."),
+    "flip": click.option("--flip/--no-flip", default=None, help="Joint: whether to flip images.  [default: flip]"),
+    "color_shift": _option("color_shift", _POSITIVE, "strength of random changes of color.", alias="--colour-shift"),
     "lr": _option("lr", float, "learning rate of the head."),
     "backbone_lr": _option(
         "backbone_lr", _POSITIVE, "learning rate of the convolutions relative to the head's; 0 freezes them."
@@ -56,7 +58,7 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
     ),
     "optimizer": _option("optimizer", click.Choice(["sgd", "adam"]), "adam: to learn from scratch."),
     "momentum": _option("momentum", float, "of SGD."),
-    "weight_decay": _option("weight_decay", float, "of the optimiser."),
+    "weight_decay": _option("weight_decay", float, "of the optimizer."),
     "dropout": _option("dropout", float, "probability of a zero after each hidden layer."),
     "clip_norm": _option("clip_norm", float, "a longer gradient is shortened to this norm."),
     "row_rms": _option("row_rms", float, "root mean square that pooled rows are scaled to.", _ROW_RMS_HELP),
@@ -74,7 +76,7 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
     ),
     "stop_after": click.option("--stop-after", type=_COUNT, help="Joint: stop after so many epochs, to be resumed."),
     "workers": click.option(
-        "--workers", type=click.IntRange(0), help="Joint: processes that load pictures ahead.  [default: 0]"
+        "--workers", type=click.IntRange(0), help="Joint: processes that load images ahead.  [default: 0]"
     ),
 }
 JOINT_OPTIONS = tuple(_OPTIONS)

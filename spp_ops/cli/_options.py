@@ -51,7 +51,7 @@ def to_folder(context: click.Context, parameter: click.Parameter, path: Path) ->
 
 
 def refuse_unknown_format(path: Path) -> None:
-    """Refuse the name of a picture by whose ending no format is known."""
+    """Refuse the name of an image by whose ending no format is known."""
     from matplotlib.backend_bases import FigureCanvasBase
 
     known = FigureCanvasBase.get_supported_filetypes()

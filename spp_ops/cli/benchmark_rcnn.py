@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 
 from spp_ops.benchmarks.rcnn import Settings
-from spp_ops.benchmarks.rcnn.pictures import save_time_chart
+from spp_ops.benchmarks.rcnn.images import save_time_chart
 from spp_ops.cli._comparison import comparison_options
 from spp_ops.cli._options import device_option, examples, image_option, output_option, seed_option
 from spp_ops.datasets.image import load_image
@@ -54,11 +54,11 @@ def command(
     """
     console = Console()
     settings = Settings(arch=arch, windows=windows, rcnn_windows=rcnn_windows, repeats=repeats, seed=seed)
-    photo = demo.sample_photo() if image is None else load_image(image)
+    pixels = demo.sample_image() if image is None else load_image(image)
     name = "sample photo" if image is None else image.name
     machine = describe_machine(device)
     with Steps(console) as progress:
-        _, _, comparison = demo.measure(photo, device, settings, progress)
+        _, _, comparison = demo.measure(pixels, device, settings, progress)
     demo.print_comparison(console, comparison, f"{name}, {arch} on {device}")
     console.print(one_line(machine), style="dim", highlight=False)
     if json_path is not None:

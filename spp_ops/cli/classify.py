@@ -15,7 +15,7 @@ from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.cli._classification import make_scorer, run_option, source_option, views_option, window_option
 from spp_ops.cli._options import device_option, examples, output_option, seed_option
 from spp_ops.datasets.image import load_image
-from spp_ops.datasets.labelled import readable
+from spp_ops.datasets.labeled import readable
 from spp_ops.engine.files import write_json
 
 
@@ -30,7 +30,7 @@ from spp_ops.engine.files import write_json
 @views_option
 @source_option
 @window_option
-@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Classes shown a picture.")
+@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Classes shown an image.")
 @output_option("json", "Write the scores of all classes there.")
 @click.option(
     "--bad-images",
@@ -38,7 +38,7 @@ from spp_ops.engine.files import write_json
     type=click.Choice(["refuse", "skip"]),
     default="refuse",
     show_default=True,
-    help="What to do about pictures that can't be read; they are named in any case.",
+    help="What to do about images that can't be read; they are named in any case.",
 )
 @device_option
 @seed_option
@@ -55,7 +55,7 @@ def command(
     device: torch.device,
     seed: int,
 ) -> None:
-    """Print the scores of pictures' classes.
+    """Print the scores of images' classes.
 
     Nothing is random here: --seed is taken and changes nothing.
     """
@@ -68,9 +68,9 @@ def command(
 
     rows = readable(images, on_bad, notice)  # type: ignore[arg-type]
     scores: dict[str, Tensor] = {}
-    for path in track([images[row] for row in rows], "pictures", console=console, transient=True):
+    for path in track([images[row] for row in rows], "images", console=console, transient=True):
         scores[str(path)] = scorer(torch.from_numpy(load_image(path)).permute(2, 0, 1)).mean(dim=0).cpu()
-    table = Table("picture", "class")
+    table = Table("image", "class")
     table.add_column("score", justify="right")
     for name, row in scores.items():
         best = row.topk(min(top, len(row)))

@@ -41,10 +41,10 @@ def command(
 ) -> None:
     """Run the main job: SPP-net beside R-CNN on a photo, and a trained detector.
 
-    Computes features of about 2,000 windows both ways, prints the times, verifies gradients and draws a picture. Both
+    Computes features of about 2,000 windows both ways, prints the times, verifies gradients and draws an image. Both
     use ZF-5. SPP-net computes its feature maps once (at one scale and at five) and pools every window from them;
     R-CNN sends every window through the network. Then the detector that comes with the package, trained from scratch
-    on handwritten digits, is tested on pictures it has not seen. The exit code is 1 if a gradient check fails.
+    on handwritten digits, is tested on images it has not seen. The exit code is 1 if a gradient check fails.
     """
     settings = Settings(windows=windows, rcnn_windows=rcnn_windows, repeats=repeats, seed=seed)
     passed = demo.run(image, out, device, settings, Console())

@@ -12,9 +12,9 @@ from rich.progress import track
 
 from spp_ops.cli._detection import yellow_lines
 from spp_ops.cli._detectors import Changes, combined, detector_options, load_detectors
-from spp_ops.cli._findings import Finding, picture_names, write_coco_findings, write_findings
+from spp_ops.cli._findings import Finding, image_names, write_coco_findings, write_findings
 from spp_ops.cli._options import device_option, examples, seed_option
-from spp_ops.datasets.labelled import readable
+from spp_ops.datasets.labeled import readable
 from spp_ops.detection.detectors.inputs import ahead, prepare
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.visualize import draw_detections
@@ -40,16 +40,16 @@ _QUALITY = 92  # of the JPEG files
     type=click.Choice(["json", "coco"]),
     default="json",
     show_default=True,
-    help="detections.json, or COCO's results in coco_results.json and the pictures' ids in coco_images.json.",
+    help="detections.json, or COCO's results in coco_results.json and the images' ids in coco_images.json.",
 )
-@click.option("--no-pictures", is_flag=True, help="Write the boxes alone.")
+@click.option("--no-images", "--no-pictures", "no_images", is_flag=True, help="Write the boxes alone.")
 @click.option(
     "--bad-images",
     "on_bad",
     type=click.Choice(["refuse", "skip"]),
     default="refuse",
     show_default=True,
-    help="What to do about pictures that can't be read; they are named in any case.",
+    help="What to do about images that can't be read; they are named in any case.",
 )
 @device_option
 @seed_option
@@ -63,12 +63,12 @@ def command(
     windows: int | None,
     out: Path,
     results_format: str,
-    no_pictures: bool,
+    no_images: bool,
     on_bad: Any,
     device: torch.device,
     seed: int,
 ) -> None:
-    """Find objects in pictures; write each picture with its boxes, and all boxes as JSON.
+    """Find objects in images; write each image with its boxes, and all boxes as JSON.
 
     The score threshold is 0.5 for detectors that give probabilities and 0 for those that give margins, unless
     --score-threshold says otherwise. Nothing is random here: --seed is taken and changes nothing.
@@ -82,15 +82,15 @@ def command(
     paths = [images[row] for row in readable(images, on_bad, yellow_lines(console))]
     findings: list[Finding] = []
     prepared = ahead(lambda path: prepare(path, None, detector.proposals), paths, 2)
-    shown = track(prepared, "pictures", len(paths), console=console, transient=True)
-    for path, name, picture in zip(paths, picture_names(paths), shown, strict=True):
-        found = detector.find(picture)
-        height, width = picture.pixels.shape[:2]
-        findings.append(Finding(path, width, height, None if no_pictures else name, found))
-        if not no_pictures:
+    shown = track(prepared, "images", len(paths), console=console, transient=True)
+    for path, name, image in zip(paths, image_names(paths), shown, strict=True):
+        found = detector.find(image)
+        height, width = image.pixels.shape[:2]
+        findings.append(Finding(path, width, height, None if no_images else name, found))
+        if not no_images:
             with atomic_write(out / name) as temporary:
-                draw_detections(picture.pixels, found).save(temporary, quality=_QUALITY)
+                draw_detections(image.pixels, found).save(temporary, quality=_QUALITY)
     write = write_coco_findings if results_format == "coco" else write_findings
     write(out, findings, detector.classes)
     objects = sum(len(each.detections) for each in findings)
-    console.print(f"{objects} object{'s' * (objects != 1)} in {len(paths)} pictures; see {out}", highlight=False)
+    console.print(f"{objects} object{'s' * (objects != 1)} in {len(paths)} images; see {out}", highlight=False)

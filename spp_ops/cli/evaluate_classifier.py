@@ -63,7 +63,7 @@ def command(
 ) -> None:
     """Test a trained classifier on DATA/SPLIT/CLASS/*.jpg.
 
-    Prints the top-1 and top-5 error beside the paper's of the same setting. Under `torchrun` the pictures are shared by
+    Prints the top-1 and top-5 error beside the paper's of the same setting. Under `torchrun` the images are shared by
     all processes. Nothing is random here: --seed is taken and changes nothing.
     """
     console = Console()
@@ -77,8 +77,8 @@ def command(
     images = read_folders(data / split, classes=checkpoint.classes, on_bad=on_bad, notice=notice)  # type: ignore[arg-type]
     begun = time.perf_counter()
     with Progress(console=console, transient=True, disable=not fabric.is_global_zero) as progress:
-        task = progress.add_task("pictures", total=len(images) // fabric.world_size)
-        evaluation = evaluate(scorer, images, fabric, workers=workers, after_picture=lambda: progress.advance(task))
+        task = progress.add_task("images", total=len(images) // fabric.world_size)
+        evaluation = evaluate(scorer, images, fabric, workers=workers, after_image=lambda: progress.advance(task))
     seconds = (time.perf_counter() - begun) / len(images)
     if not fabric.is_global_zero:
         return

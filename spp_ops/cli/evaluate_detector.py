@@ -76,14 +76,14 @@ def command(
     """Test a detector on DATA: Pascal VOC's layout (JPEGImages, Annotations, ImageSets/Main), or COCO's.
 
     Prints each class's average precision and their means by the rules of Pascal VOC 2007 (11-point), of later years
-    (all points) and of COCO, beside the paper's of the same setting. Under `torchrun` the pictures are shared by all
+    (all points) and of COCO, beside the paper's of the same setting. Under `torchrun` the images are shared by all
     processes. Nothing is random here: --seed is taken and changes nothing.
     """
     console = Console()
     fabric = make_fabric(device)
     detectors = load_detectors(runs, Changes(score_threshold, scales, proposals, windows), fabric.device)
     detector = combined(detectors)
-    pictures = read_data(
+    labeled = read_data(
         data,
         data_format,
         images,
@@ -95,33 +95,33 @@ def command(
     )
     begun = time.perf_counter()
     with Progress(console=console, transient=True, disable=not fabric.is_global_zero) as progress:
-        total = -(-len(pictures) // fabric.world_size)
+        total = -(-len(labeled) // fabric.world_size)
         first = progress.add_task("windows", total=total)
         boxes = find_windows(
             detector,
-            pictures,
+            labeled,
             cache=cache,
             workers=workers,
-            after_picture=lambda: progress.advance(first),
+            after_image=lambda: progress.advance(first),
             fabric=fabric,
         )
         proposed = time.perf_counter()
-        second = progress.add_task("pictures", total=total)
+        second = progress.add_task("images", total=total)
         found = run_detector(
-            detector, pictures, windows=boxes, after_picture=lambda: progress.advance(second), fabric=fabric
+            detector, labeled, windows=boxes, after_image=lambda: progress.advance(second), fabric=fabric
         )
     done = time.perf_counter()
     if not fabric.is_global_zero:
         return
-    evaluation = evaluate_detections(pictures, found, iou)
+    evaluation = evaluate_detections(labeled, found, iou)
     configs = [each.config for each in detectors]
     name = data.name if data is not None else str(annotations)
     console.print(class_table(evaluation))
     console.print(evaluation_table(evaluation, configs, name))
-    seconds = {"windows": (proposed - begun) / len(pictures), "detector": (done - proposed) / len(pictures)}
-    count = sum(map(len, boxes)) / len(pictures)
+    seconds = {"windows": (proposed - begun) / len(labeled), "detector": (done - proposed) / len(labeled)}
+    count = sum(map(len, boxes)) / len(labeled)
     console.print(
-        f"a picture: {count:.0f} windows in {seconds['windows']:.3f} s (0 where they were kept from before), "
+        f"an image: {count:.0f} windows in {seconds['windows']:.3f} s (0 where they were kept from before), "
         f"detector {seconds['detector']:.3f} s",
         highlight=False,
     )
@@ -131,4 +131,4 @@ def command(
         save_curves(plot_path, evaluation)
     if results_path is not None:
         categories = None if annotations is None else read_coco_categories(annotations)
-        write_coco_results(results_path, pictures.ids, found, categories)
+        write_coco_results(results_path, labeled.ids, found, categories)

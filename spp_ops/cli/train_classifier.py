@@ -53,7 +53,7 @@ def _sizes(context: click.Context, parameter: click.Parameter, text: str) -> tup
     show_default=True,
     help="Sides of the inputs: 224; 224,180 alternates by epoch; 180-224 draws one from that range each epoch.",
 )
-@click.option("--epochs", type=click.IntRange(1), default=70, show_default=True, help="Passes over the pictures.")
+@click.option("--epochs", type=click.IntRange(1), default=70, show_default=True, help="Passes over the images.")
 @click.option("--batch-size", type=click.IntRange(1), default=128, show_default=True, help="Over all processes.")
 @click.option("--lr", type=float, default=TrainingConfig.lr, show_default=True, help="Learning rate at first.")
 @click.option(
@@ -71,11 +71,13 @@ def _sizes(context: click.Context, parameter: click.Parameter, text: str) -> tup
 @click.option("--momentum", type=float, default=TrainingConfig.momentum, show_default=True, help="Of SGD.")
 @click.option("--weight-decay", type=float, default=TrainingConfig.weight_decay, show_default=True, help="Of SGD.")
 @click.option(
+    "--color-shift",
     "--colour-shift",
+    "color_shift",
     type=float,
-    default=TrainingConfig.colour_shift,
+    default=TrainingConfig.color_shift,
     show_default=True,
-    help="Strength of random changes of colour; 0: none.",
+    help="Strength of random changes of color; 0: none.",
 )
 @click.option("--ema", type=float, default=0.0, show_default=True, help="Decay of an average of the weights; 0: none.")
 @click.option(

@@ -22,7 +22,7 @@ from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.staged import PRESETS, StagedJob, train_staged
 
 _STAGED_OPTIONS = ("preset",)
-_JOINT_HIDDEN: tuple[int, ...] = ()  # for few pictures; the paper's two layers come with ImageNet's weights
+_JOINT_HIDDEN: tuple[int, ...] = ()  # for few images; the paper's two layers come with ImageNet's weights
 
 
 @click.command(
@@ -68,7 +68,7 @@ _JOINT_HIDDEN: tuple[int, ...] = ()  # for few pictures; the paper's two layers 
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
-    help="Staged: the settings of the paper, of its authors' code, or for some hundred pictures.  [default: small]",
+    help="Staged: the settings of the paper, of its authors' code, or for some hundred images.  [default: small]",
 )
 @joint_options
 @device_option
@@ -99,7 +99,7 @@ def command(
     """Train a detector on DATA: Pascal VOC's layout (JPEGImages, Annotations, ImageSets/Main), or COCO's.
 
     RUN gets the detector, which is all that `detect` and `evaluate-detector` need, the run's checkpoints, scalars for
-    TensorBoard, and training.png. Under `torchrun` the pictures of a step are shared by all processes.
+    TensorBoard, and training.png. Under `torchrun` the images of a step are shared by all processes.
     """
     given = {name: value for name, value in of_a_pipeline.items() if value is not None}
     _refuse_options_of_the_other(pipeline, given)
@@ -120,20 +120,20 @@ def command(
             notice=yellow_lines(console),
         )
 
-    pictures = read(split)
-    detector = DetectorConfig(pictures.classes, arch, levels, scales=scales, proposals=proposals or ProposalConfig())
+    labeled = read(split)
+    detector = DetectorConfig(labeled.classes, arch, levels, scales=scales, proposals=proposals or ProposalConfig())
     if pipeline == "staged":
         config = replace(PRESETS[given.get("preset", "small")], seed=seed)
         staged = replace(config, boxes=None) if no_boxes else config
         detector = detector if hidden is None else replace(detector, hidden=hidden)
-        train_staged(pictures, detector, staged, job=StagedJob(out, weights, resume), device=device, console=console)
+        train_staged(labeled, detector, staged, job=StagedJob(out, weights, resume), device=device, console=console)
     else:
-        tests = read(given["val_split"], pictures.classes) if "val_split" in given else None
+        tests = read(given["val_split"], labeled.classes) if "val_split" in given else None
         detector = replace(
             detector, hidden=_JOINT_HIDDEN if hidden is None else hidden, box_input=None if no_boxes else "trunk"
         )
         train_joint(
-            pictures,
+            labeled,
             tests,
             detector,
             make_joint_config(given, detector, seed),

@@ -40,7 +40,7 @@ from spp_ops.models import OWN_NETWORKS
     type=click.IntRange(1, LARGEST_SIZE),
     default=224,
     show_default=True,
-    help="Shorter side of the whole picture, or side of the crop, in pixels.",
+    help="Shorter side of the whole image, or side of the crop, in pixels.",
 )
 @click.option("--c", type=float, default=1.0, show_default=True, help="C of the SVMs.")
 @click.option("--train-split", default="trainval", show_default=True, help="Of Pascal VOC's lists.")
@@ -101,7 +101,7 @@ def command(
         console.print(line, style="yellow", highlight=False)
 
     with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task("pictures", total=None)
+        bar = progress.add_task("images", total=None)
         setting = transfer_tasks.Setting(
             features,
             c,

@@ -1,4 +1,4 @@
-"""COCO's detection task: one JSON file lists pictures, categories and objects.
+"""COCO's detection task: one JSON file lists images, categories and objects.
 
 COCO's boxes are x, y, width, height; x and y are the left and upper edge, so a box of width 10 at 0 covers pixels 0 to
 9.
@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from spp_ops.datasets.coco_pictures import CocoPicture, categories_of, entries_of, place, whole_number
+from spp_ops.datasets.coco_images import CocoImage, categories_of, entries_of, place, whole_number
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.json_lists import JsonLists, read_json_lists
-from spp_ops.datasets.labelled import Notice, OnBad
+from spp_ops.datasets.labeled import Notice, OnBad
 from spp_ops.datasets.problems import Problems
-from spp_ops.datasets.sizes import PictureSize, drawn_on_stored, picture_sizes
+from spp_ops.datasets.sizes import ImageSize, drawn_on_stored, image_sizes
 
 
 def read_coco_detection(
@@ -29,20 +29,20 @@ def read_coco_detection(
     on_bad: OnBad = "refuse",
     notice: Notice = print,
 ) -> DetectionImages:
-    """Pictures and objects of one annotation file. Crowds count as difficult.
+    """Images and objects of one annotation file. Crowds count as difficult.
 
-    All pictures are decoded once. Pictures without objects are part of the set.
+    All images are decoded once. Images without objects are part of the set.
 
-    What can be wrong, each named with the file, its line and the entry's id: a picture that is not there, can't be read
-    or has another size; an id that comes twice or is no whole number; an object of an unknown picture, category or
-    class (each class is named once); a box without a pixel, not inside the picture or without numbers.
+    What can be wrong, each named with the file, its line and the entry's id: an image that is not there, can't be read
+    or has another size; an id that comes twice or is no whole number; an object of an unknown image, category or
+    class (each class is named once); a box without a pixel, not inside the image or without numbers.
 
     Args:
         annotations: JSON file with ``images``, ``annotations`` and ``categories``.
-        images: the folder in which the pictures' ``file_name`` are.
+        images: the folder in which the images' ``file_name`` are.
         classes: the classes, in the order of their labels, as a trained detector knows them. None: all the file's
             categories, in the order of their ids.
-        on_bad: what to do about what is wrong: name and skip the picture or the object, or refuse.
+        on_bad: what to do about what is wrong: name and skip the image or the object, or refuse.
         notice: told of each thing that is skipped.
 
     Raises:
@@ -54,20 +54,20 @@ def read_coco_detection(
     problems = Problems(on_bad, notice)
     categories = categories_of(content)
     order = tuple(categories.values()) if classes is None else tuple(classes)
-    pictures = _pictures(content, Path(images), problems)
-    objects = _Objects(pictures, categories, order)
+    entries = _images(content, Path(images), problems)
+    objects = _Objects(entries, categories, order)
     for row, entry in enumerate(entries_of(content, "annotations")):
         with problems.noting(partial(place, content, "annotations", row)):
             objects.add(entry)
     problems.refuse()
-    usable = {number: picture for number, picture in pictures.items() if picture is not None}
-    if not any(picture.labels for picture in usable.values()):
-        raise ValueError(f"{content.path}: expected pictures with objects, found none that can be used")
+    usable = {number: image for number, image in entries.items() if image is not None}
+    if not any(image.labels for image in usable.values()):
+        raise ValueError(f"{content.path}: expected images with objects, found none that can be used")
     return DetectionImages(
-        paths=tuple(picture.path for picture in usable.values()),
-        names=tuple(picture.path.stem for picture in usable.values()),
+        paths=tuple(image.path for image in usable.values()),
+        names=tuple(image.path.stem for image in usable.values()),
         ids=tuple(usable),
-        objects=tuple(picture.objects() for picture in usable.values()),
+        objects=tuple(image.objects() for image in usable.values()),
         classes=order,
     )
 
@@ -82,8 +82,8 @@ def read_coco_categories(annotations: str | os.PathLike[str]) -> dict[int, str]:
     return categories_of(read_json_lists(Path(annotations)))
 
 
-def _pictures(content: JsonLists, folder: Path, problems: Problems) -> dict[int, CocoPicture | None]:
-    """Return the file's pictures by their ids; None: one that can't be used."""
+def _images(content: JsonLists, folder: Path, problems: Problems) -> dict[int, CocoImage | None]:
+    """Return the file's images by their ids; None: one that can't be used."""
     entries = entries_of(content, "images")
     rows: dict[int, int] = {}
     for row, entry in enumerate(entries):
@@ -95,45 +95,45 @@ def _pictures(content: JsonLists, folder: Path, problems: Problems) -> dict[int,
                 raise ValueError(f"file_name: expected a path, got {entry.get('file_name')!r}")
             rows[number] = row
     paths = [folder / entries[row]["file_name"] for row in rows.values()]
-    pictures: dict[int, CocoPicture | None] = dict.fromkeys(rows)
-    for (number, row), path, size in zip(rows.items(), paths, picture_sizes(paths), strict=True):
+    images: dict[int, CocoImage | None] = dict.fromkeys(rows)
+    for (number, row), path, size in zip(rows.items(), paths, image_sizes(paths), strict=True):
         with problems.noting(partial(place, content, "images", row)):
-            pictures[number] = _picture(entries[row], path, size, problems)
-    return pictures
+            images[number] = _image(entries[row], path, size, problems)
+    return images
 
 
-def _picture(entry: dict[str, Any], path: Path, size: PictureSize | str, problems: Problems) -> CocoPicture:
+def _image(entry: dict[str, Any], path: Path, size: ImageSize | str, problems: Problems) -> CocoImage:
     if isinstance(size, str):
         raise ValueError(size)
     told = size.upright
     if "width" in entry or "height" in entry:
         told = whole_number(entry, "width"), whole_number(entry, "height")
-    return CocoPicture(path, size, drawn_on_stored(told, size, path, problems.notice))
+    return CocoImage(path, size, drawn_on_stored(told, size, path, problems.notice))
 
 
 @dataclass
 class _Objects:
-    """Gives the entries of ``annotations`` to their pictures."""
+    """Gives the entries of ``annotations`` to their images."""
 
-    pictures: dict[int, CocoPicture | None]
+    images: dict[int, CocoImage | None]
     categories: dict[int, str]
     classes: tuple[str, ...]
     seen: set[int] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)  # classes; each is named once
 
     def add(self, entry: dict[str, Any]) -> None:
-        number, image, category = (whole_number(entry, key) for key in ("id", "image_id", "category_id"))
+        number, image_id, category = (whole_number(entry, key) for key in ("id", "image_id", "category_id"))
         if number in self.seen:
             raise ValueError("its id comes twice")
         self.seen.add(number)
-        if image not in self.pictures:
-            raise ValueError(f"image_id: no image {image} in the file")
+        if image_id not in self.images:
+            raise ValueError(f"image_id: no image {image_id} in the file")
         if category not in self.categories:
             raise ValueError(f"category_id: no category {category} in the file")
         name = self.categories[category]
-        picture = self.pictures[image]
-        if name in self.classes and picture is not None:
-            picture.add(entry, self.classes.index(name))
+        image = self.images[image_id]
+        if name in self.classes and image is not None:
+            image.add(entry, self.classes.index(name))
         elif name not in self.classes and name not in self.unknown:
             self.unknown.add(name)
             raise ValueError(f"unknown class {name!r}; the classes are {', '.join(self.classes)}")

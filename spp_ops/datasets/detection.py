@@ -1,4 +1,4 @@
-"""Pictures with the boxes of their objects."""
+"""Images with the boxes of their objects."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Objects:
-    """The objects of one picture, G of them, in the order of the file that lists them.
+    """The objects of one image, G of them, in the order of the file that lists them.
 
     Attributes:
-        boxes: float32 [G, 4] x1, y1, x2, y2 in 0-based pixels of the upright picture, last pixels included.
+        boxes: float32 [G, 4] x1, y1, x2, y2 in 0-based pixels of the upright image, last pixels included.
         labels: int64 [G], the class of each, counted from 0.
         difficult: bool [G]: neither to be found nor held against a detector that finds it (COCO: a crowd).
         areas: float64 [G], pixels of the objects themselves, by which COCO tells small ones from large; None: the
@@ -46,13 +46,13 @@ class Objects:
 
 @dataclass(frozen=True)
 class DetectionImages:
-    """Pictures of objects, any number of them each.
+    """Images of objects, any number of them each.
 
     Attributes:
-        paths: one file a picture.
-        names: Pascal VOC's name of each picture, or its file's stem.
+        paths: one file an image.
+        names: Pascal VOC's name of each image, or its file's stem.
         ids: COCO's image ids, or 0, 1, ...
-        objects: what each picture shows.
+        objects: what each image shows.
         classes: the classes' names.
     """
 
@@ -71,7 +71,7 @@ class DetectionImages:
         return len(self.paths)
 
     def subset(self, rows: Sequence[int]) -> DetectionImages:
-        """Return the pictures of these rows, of the same classes."""
+        """Return the images of these rows, of the same classes."""
         return replace(
             self,
             paths=tuple(self.paths[row] for row in rows),

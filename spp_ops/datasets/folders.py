@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from spp_ops.datasets.labelled import LabelledImages, Notice, OnBad, readable
+from spp_ops.datasets.labeled import LabeledImages, Notice, OnBad, readable
 
 
 def read_folders(
@@ -18,22 +18,22 @@ def read_folders(
     classes: Sequence[str] | None = None,
     on_bad: OnBad = "refuse",
     notice: Notice = print,
-) -> LabelledImages:
-    """Read the pictures of ``folder/CLASS/*``, classes and files in the order of their names.
+) -> LabeledImages:
+    """Read the images of ``folder/CLASS/*``, classes and files in the order of their names.
 
-    Files that are no pictures by their names' endings, and hidden ones, don't count. All pictures are decoded once.
+    Files that are no images by their names' endings, and hidden ones, don't count. All images are decoded once.
 
     Args:
         folder: holds one folder a class.
         classes: the classes to be found there, in their order, as a trained network knows them; a folder of another
-            name is an error, and a class without a folder has no pictures. None: a class for each folder.
-        on_bad: what to do about pictures that can't be decoded and classes without any: name and skip, or refuse.
+            name is an error, and a class without a folder has no images. None: a class for each folder.
+        on_bad: what to do about images that can't be decoded and classes without any: name and skip, or refuse.
         notice: told of each one that is skipped.
 
     Raises:
         FileNotFoundError: there is no such folder.
         ValueError: no class is there, or one that is not in `classes`, or, with "refuse", an empty one.
-        ImageError: with "refuse": a picture can't be decoded.
+        ImageError: with "refuse": an image can't be decoded.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -45,29 +45,29 @@ def read_folders(
         raise ValueError(
             f"{root}: the classes are {', '.join(classes)}; found also {', '.join(sorted(set(names) - set(classes)))}"
         )
-    found = [(path, name) for name in names for path in picture_files(root / name)]
+    found = [(path, name) for name in names for path in image_files(root / name)]
     kept = [found[row] for row in readable([path for path, _ in found], on_bad, notice)]
     present = {name for _, name in kept}
     empty = [name for name in names if name not in present]
     if empty and (on_bad == "refuse" or not present):
-        raise ValueError(f"{root}: expected pictures in every class, found none in {', '.join(empty)}")
+        raise ValueError(f"{root}: expected images in every class, found none in {', '.join(empty)}")
     for name in empty:
-        notice(f"skipped: class {name} of {root} has no pictures")
+        notice(f"skipped: class {name} of {root} has no images")
     order = tuple(sorted(present) if classes is None else classes)
-    return LabelledImages(tuple(path for path, _ in kept), tuple(order.index(name) for _, name in kept), order)
+    return LabeledImages(tuple(path for path, _ in kept), tuple(order.index(name) for _, name in kept), order)
 
 
-def picture_files(folder: Path) -> list[Path]:
-    """Files of a folder whose names end as pictures' do, sorted."""
+def image_files(folder: Path) -> list[Path]:
+    """Files of a folder whose names end as images' do, sorted."""
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in picture_endings() and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in image_endings() and not path.name.startswith(".") and path.is_file()
     )
 
 
 @cache
-def picture_endings() -> frozenset[str]:
+def image_endings() -> frozenset[str]:
     """Return the endings of the formats that Pillow reads."""
     readers = Image.registered_extensions()  # also loads the plugins
     return frozenset(ending for ending, name in readers.items() if name in Image.OPEN)

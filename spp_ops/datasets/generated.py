@@ -1,4 +1,4 @@
-"""A small generated set for tests and first steps: coloured shapes, drawn at many sizes and places."""
+"""A small generated set for tests and first steps: colored shapes, drawn at many sizes and places."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _OVERSAMPLING = 2  # Pillow draws without smoothing
 def write_shape_folders(
     folder: str | os.PathLike[str],
     *,
-    pictures: dict[str, int] | None = None,
+    images: dict[str, int] | None = None,
     shapes: Sequence[str] = SHAPES,
     sides: tuple[int, int] = (60, 160),
     seed: int = 0,
 ) -> Path:
-    """Write ``folder/SPLIT/SHAPE/*.png``, one shape a picture, and return the folder.
+    """Write ``folder/SPLIT/SHAPE/*.png``, one shape an image, and return the folder.
 
     Args:
         folder: made if need be.
-        pictures: how many a class in each split; default: 24 in train, 8 in val.
+        images: how many a class in each split; default: 24 in train, 8 in val.
         shapes: the classes, from `SHAPES`.
-        sides: range of both sides of the pictures, in pixels; their aspects vary.
-        seed: the same seed gives the same pictures.
+        sides: range of both sides of the images, in pixels; their aspects vary.
+        seed: the same seed gives the same images.
     """
     random = np.random.default_rng(seed)
-    for split, count in (pictures or {"train": 24, "val": 8}).items():
+    for split, count in (images or {"train": 24, "val": 8}).items():
         for shape in shapes:
             for number in range(count):
                 image = draw_scene([shape], sides, random)
@@ -44,18 +44,18 @@ def write_shape_folders(
 def write_shape_voc(
     folder: str | os.PathLike[str],
     *,
-    pictures: dict[str, int] | None = None,
+    images: dict[str, int] | None = None,
     shapes: Sequence[str] = SHAPES,
     sides: tuple[int, int] = (90, 160),
     seed: int = 0,
 ) -> Path:
-    """Write pictures of several shapes with Pascal VOC's classification lists, and return the folder.
+    """Write images of several shapes with Pascal VOC's classification lists, and return the folder.
 
-    Args: as `write_shape_folders`; `pictures` counts the pictures of each split, default 40 in trainval, 20 in test.
+    Args: as `write_shape_folders`; `images` counts the images of each split, default 40 in trainval, 20 in test.
     """
     random = np.random.default_rng(seed)
     root = Path(folder)
-    for split, count in (pictures or {"trainval": 40, "test": 20}).items():
+    for split, count in (images or {"trainval": 40, "test": 20}).items():
         names = [f"{split}_{number:03}" for number in range(count)]
         shown = random.random((count, len(shapes))) < 0.4
         for name, row in zip(names, shown, strict=True):
@@ -70,7 +70,7 @@ def write_shape_voc(
 
 
 def draw_scene(shapes: Sequence[str], sides: tuple[int, int], random: np.random.Generator) -> Image.Image:
-    """Shapes of random colours, sizes and places on a noisy ground of a random size."""
+    """Shapes of random colors, sizes and places on a noisy ground of a random size."""
     width, height = (int(side) for side in random.integers(sides[0], sides[1] + 1, 2))
     ground = random.integers(0, 90, 3) + random.integers(0, 60, (height, width, 3))
     large = (width * _OVERSAMPLING, height * _OVERSAMPLING)
@@ -79,9 +79,9 @@ def draw_scene(shapes: Sequence[str], sides: tuple[int, int], random: np.random.
     for shape in shapes:
         side = min(large) * random.uniform(0.3, 0.6 if len(shapes) == 1 else 0.4)
         left, top = (random.uniform(0, length - side) for length in large)
-        colour = tuple(int(value) for value in random.integers(150, 256, 3))
+        color = tuple(int(value) for value in random.integers(150, 256, 3))
         for points in _outlines(shape, side):
-            brush.polygon([(left + x, top + y) for x, y in points], fill=colour)
+            brush.polygon([(left + x, top + y) for x, y in points], fill=color)
     return image.resize((width, height), Image.Resampling.BOX)
 
 

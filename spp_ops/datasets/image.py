@@ -28,11 +28,11 @@ class ImageError(ValueError):
 def load_image(source: ImageSource) -> Pixels:
     """Read a photo as 8-bit RGB, upright.
 
-    Handles grey, palette, CMYK and 16-bit images, transparency (laid over white), EXIF rotation and animations (their
+    Handles gray, palette, CMYK and 16-bit images, transparency (laid over white), EXIF rotation and animations (their
     first frame).
 
     Args:
-        source: path of a file, a Pillow image, or a uint8 array [H, W] (grey) or [H, W, 3] (RGB).
+        source: path of a file, a Pillow image, or a uint8 array [H, W] (gray) or [H, W, 3] (RGB).
 
     Returns:
         uint8 array [H, W, 3], RGB; H, W >= 1.
@@ -73,7 +73,7 @@ def _from_pillow(image: Image.Image, name: str) -> Pixels:
     upright = ImageOps.exif_transpose(image)
     if upright.mode == "F":
         raise ImageError(f"cannot use image {name}: floating-point pixels have no defined range")
-    if upright.mode.startswith("I"):  # 16-bit grey, also where a decoder stores it in 32 bits
+    if upright.mode.startswith("I"):  # 16-bit gray, also where a decoder stores it in 32 bits
         wide = np.asarray(upright).astype(np.int64)
         if wide.min() < 0 or wide.max() > 65535:
             raise ImageError(f"cannot use image {name}: pixels of more than 16 bits have no defined range")
@@ -102,10 +102,10 @@ class Normalization:
     bgr: bool = False
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """RGB values 0..255, float [..., 3, H, W] -> the same shape, normalised; memory format kept."""
+        """RGB values 0..255, float [..., 3, H, W] -> the same shape, normalized; memory format kept."""
         mean, std = (pixels.new_tensor(numbers).view(3, 1, 1) for numbers in (self.mean, self.std))
-        normalised = (pixels - mean) / std
-        return normalised.flip(-3) if self.bgr else normalised
+        normalized = (pixels - mean) / std
+        return normalized.flip(-3) if self.bgr else normalized
 
 
 PAPER_NORMALIZATION = Normalization(mean=(128.0, 128.0, 128.0), bgr=True)  # the authors' code (paper, section 2)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import get_args
 
-from spp_ops.datasets.labelled import Notice, OnBad
+from spp_ops.datasets.labeled import Notice, OnBad
 
 _NAMED = 3  # problems named in an error; a notice comes for each
 

@@ -1,4 +1,4 @@
-"""Sizes of pictures, stored and upright, and boxes drawn on the stored ones."""
+"""Sizes of images, stored and upright, and boxes drawn on the stored ones."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from spp_ops.datasets.image import ImageError, load_image
-from spp_ops.datasets.labelled import Notice
+from spp_ops.datasets.labeled import Notice
 
 
 @dataclass(frozen=True)
-class PictureSize:
-    """Size of a picture as `load_image` returns it, and the EXIF orientation (1 to 8) that it undid to get there."""
+class ImageSize:
+    """Size of an image as `load_image` returns it, and the EXIF orientation (1 to 8) that it undid to get there."""
 
     width: int
     height: int
@@ -33,13 +33,13 @@ class PictureSize:
 
     @property
     def stored(self) -> tuple[int, int]:
-        """Width and height before the picture was turned upright."""
+        """Width and height before the image was turned upright."""
         return (self.height, self.width) if self.orientation >= 5 else self.upright
 
     def turn_upright(self, boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Turn boxes [G, 4] of the stored picture as the picture itself is turned."""
+        """Turn boxes [G, 4] of the stored image as the image itself is turned."""
         x1, y1, x2, y2 = boxes.T
-        if self.orientation >= 5:  # first mirrored about the diagonal
+        if self.orientation >= 5:  # first flipped about the diagonal
             x1, y1, x2, y2 = y1, x1, y2, x2
         if self.orientation in (2, 3, 6, 7):
             x1, x2 = self.width - 1 - x2, self.width - 1 - x1
@@ -48,51 +48,51 @@ class PictureSize:
         return np.stack([x1, y1, x2, y2], axis=1)
 
 
-def picture_sizes(paths: Sequence[Path], threads: int = 2) -> list[PictureSize | str]:
-    """Decode every picture once and return its size, or why it can't be used.
+def image_sizes(paths: Sequence[Path], threads: int = 2) -> list[ImageSize | str]:
+    """Decode every image once and return its size, or why it can't be used.
 
     Args:
         paths: files.
-        threads: pictures decoded at a time.
+        threads: images decoded at a time.
     """
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(_size, paths))
 
 
-def _size(path: Path) -> PictureSize | str:
+def _size(path: Path) -> ImageSize | str:
     try:
         height, width, _ = load_image(path).shape
         with Image.open(path) as image:
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except (ImageError, OSError) as error:
         return str(error)
-    return PictureSize(width, height, orientation if orientation in range(1, 9) else 1)
+    return ImageSize(width, height, orientation if orientation in range(1, 9) else 1)
 
 
-def drawn_on_stored(told: tuple[float, float], size: PictureSize, path: Path, notice: Notice) -> bool:
-    """Tell from the size that an annotation gives whether its boxes are those of the picture before it is turned.
+def drawn_on_stored(told: tuple[float, float], size: ImageSize, path: Path, notice: Notice) -> bool:
+    """Tell from the size that an annotation gives whether its boxes are those of the image before it is turned.
 
     Args:
         told: width and height by the annotation.
-        size: the picture's.
-        path: the annotation or the picture, for `notice`.
-        notice: told where both would have the same size; the boxes are then taken for the upright picture's.
+        size: the image's.
+        path: the annotation or the image, for `notice`.
+        notice: told where both would have the same size; the boxes are then taken for the upright image's.
 
     Raises:
-        ValueError: the picture has another size.
+        ValueError: the image has another size.
     """
     if told not in (size.upright, size.stored):
-        raise ValueError(f"size {told[0]:g} x {told[1]:g}, but the picture is {size}")
+        raise ValueError(f"size {told[0]:g} x {told[1]:g}, but the image is {size}")
     if size.orientation != 1 and size.upright == size.stored:
         notice(
-            f"{path}: the picture has EXIF orientation {size.orientation}, and its size does not tell whether the "
-            "boxes follow it; taken to be those of the upright picture"
+            f"{path}: the image has EXIF orientation {size.orientation}, and its size does not tell whether the "
+            "boxes follow it; taken to be those of the upright image"
         )
     return told != size.upright
 
 
-def box_complaint(box: Sequence[float], size: PictureSize) -> str | None:
-    """Return what is wrong with a box of the upright picture, 0-based and last pixels included; None: nothing."""
+def box_complaint(box: Sequence[float], size: ImageSize) -> str | None:
+    """Return what is wrong with a box of the upright image, 0-based and last pixels included; None: nothing."""
     x1, y1, x2, y2 = box
     if not np.isfinite(box).all():
         return "expected finite numbers"
@@ -100,11 +100,11 @@ def box_complaint(box: Sequence[float], size: PictureSize) -> str | None:
         return "no pixel is inside: the corners are reversed or the size is zero"
     # Less than a pixel too far is how outlines drawn by hand end at the edge.
     if min(x1, y1) <= -1 or x2 >= size.width or y2 >= size.height:
-        return f"not inside the picture, which is {size}"
+        return f"not inside the image, which is {size}"
     return None
 
 
-def clip(boxes: npt.NDArray[np.float64], size: PictureSize) -> npt.NDArray[np.float32]:
-    """Clip boxes [G, 4] to the picture."""
+def clip(boxes: npt.NDArray[np.float64], size: ImageSize) -> npt.NDArray[np.float32]:
+    """Clip boxes [G, 4] to the image."""
     last = np.array([size.width - 1, size.height - 1] * 2)
     return boxes.clip(0, last).astype(np.float32)

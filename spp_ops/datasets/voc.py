@@ -11,14 +11,14 @@ from xml.parsers import expat
 import numpy as np
 import numpy.typing as npt
 
-from spp_ops.datasets.folders import picture_endings
+from spp_ops.datasets.folders import image_endings
 from spp_ops.engine.files import atomic_write
 
 OTHER_FIELDS = {"pose": "Unspecified", "truncated": "0", "difficult": "0"}
 
 
 def split_file(root: Path, split: str) -> Path:
-    """Return the path of a split's list of pictures."""
+    """Return the path of a split's list of images."""
     return root / "ImageSets" / "Main" / f"{split}.txt"
 
 
@@ -30,29 +30,29 @@ def read_list(path: Path) -> dict[int, str]:
         ValueError: nothing is in it, or it is no text.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"no list of pictures at {path}")
+        raise FileNotFoundError(f"no list of images at {path}")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected text in UTF-8: {error}") from error
     lines = {number: line.strip() for number, line in enumerate(text.splitlines(), 1) if line.strip()}
     if not lines:
-        raise ValueError(f"{path}: expected at least one picture, found none")
+        raise ValueError(f"{path}: expected at least one image, found none")
     return lines
 
 
-def find_picture(folder: Path, name: str) -> Path:
+def find_image(folder: Path, name: str) -> Path:
     """Find the file of that name; VOC's are .jpg, and other endings will do.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    endings = (".jpg", *sorted(picture_endings()))
+    endings = (".jpg", *sorted(image_endings()))
     for ending in (*endings, *map(str.upper, endings)):
         path = folder / f"{name}{ending}"
         if path.is_file():
             return path
-    raise FileNotFoundError(f"no picture {name} in {folder}")
+    raise FileNotFoundError(f"no image {name} in {folder}")
 
 
 @dataclass(frozen=True)
@@ -96,19 +96,19 @@ def parse_annotation(path: Path) -> Annotation:
 
 
 def write_annotation(
-    path: Path, picture: str, size: tuple[int, int], boxes: npt.NDArray[np.float32], names: Sequence[str]
+    path: Path, image: str, size: tuple[int, int], boxes: npt.NDArray[np.float32], names: Sequence[str]
 ) -> None:
     """Write an annotation as VOC does, its pixels counted from 1.
 
     Args:
         path: of the XML.
-        picture: the picture's file name.
-        size: the picture's width and height.
+        image: the image's file name.
+        size: the image's width and height.
         boxes: [G, 4] x1, y1, x2, y2 in 0-based pixels, last pixels included; whole numbers.
         names: the class of each box.
     """
     root = ElementTree.Element("annotation")
-    ElementTree.SubElement(root, "filename").text = picture
+    ElementTree.SubElement(root, "filename").text = image
     sides = ElementTree.SubElement(root, "size")
     for tag, value in zip(("width", "height", "depth"), (*size, 3), strict=True):
         ElementTree.SubElement(sides, tag).text = str(value)

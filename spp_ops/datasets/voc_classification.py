@@ -1,4 +1,4 @@
-"""The classification task of Pascal VOC: which classes a picture shows, several at a time."""
+"""The classification task of Pascal VOC: which classes an image shows, several at a time."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from pathlib import Path
 
 import numpy as np
 
-from spp_ops.datasets.labelled import Notice, OnBad, TaggedImages, readable
-from spp_ops.datasets.voc import find_picture, parse_annotation, read_list, split_file
+from spp_ops.datasets.labeled import Notice, OnBad, TaggedImages, readable
+from spp_ops.datasets.voc import find_image, parse_annotation, read_list, split_file
 
 
 def read_voc_classification(
     folder: str | os.PathLike[str], split: str, *, on_bad: OnBad = "refuse", notice: Notice = print
 ) -> TaggedImages:
-    """Pictures and classes of one split.
+    """Images and classes of one split.
 
-    The classes come from the lists ``ImageSets/Main/CLASS_SPLIT.txt``, lines of a picture's name and 1, 0 (only
+    The classes come from the lists ``ImageSets/Main/CLASS_SPLIT.txt``, lines of an image's name and 1, 0 (only
     difficult ones: does not count) or -1. Where there are none they follow, by the same rule, from the objects in
     ``Annotations/*.xml``.
 
     Args:
         folder: holds JPEGImages, ImageSets and, where there are no lists, Annotations.
         split: train, val, trainval, test.
-        on_bad: what to do about pictures that can't be decoded: name and skip, or refuse.
+        on_bad: what to do about images that can't be decoded: name and skip, or refuse.
         notice: told of each one that is skipped.
 
     Raises:
         FileNotFoundError: a file is missing.
         ValueError: a line or an annotation is not as expected.
-        ImageError: with "refuse": a picture can't be decoded.
+        ImageError: with "refuse": an image can't be decoded.
     """
     root = Path(folder)
     list_file = split_file(root, split)
@@ -39,7 +39,7 @@ def read_voc_classification(
         columns = {path.name.removesuffix(f"_{split}.txt"): _read_list(path, names) for path in lists}
     else:
         columns = _from_annotations(root, names)
-    paths = [find_picture(root / "JPEGImages", name) for name in names]
+    paths = [find_image(root / "JPEGImages", name) for name in names]
     tags = np.array(list(columns.values()), dtype=np.int8).reshape(len(columns), len(names)).T
     return TaggedImages(tuple(paths), tags, tuple(columns)).subset(readable(paths, on_bad, notice))
 
@@ -50,11 +50,11 @@ def _read_list(path: Path, names: list[str]) -> list[int]:
     for line_number, line in read_list(path).items():
         name, _, number = line.rpartition(" ")
         if number not in ("-1", "0", "1"):
-            raise ValueError(f"{path}:{line_number}: expected a picture's name and -1, 0 or 1, got {line!r}")
+            raise ValueError(f"{path}:{line_number}: expected an image's name and -1, 0 or 1, got {line!r}")
         column[name.strip()] = int(number)
     missing = next((name for name in names if name not in column), None)
     if missing is not None:
-        raise ValueError(f"{path}: expected a line for each picture of the split, found none for {missing}")
+        raise ValueError(f"{path}: expected a line for each image of the split, found none for {missing}")
     return [column[name] for name in names]
 
 
@@ -63,7 +63,7 @@ def _from_annotations(root: Path, names: list[str]) -> dict[str, list[int]]:
     classes = sorted(set().union(*shown))
     if not classes:
         raise ValueError(f"{root}: expected objects in Annotations, found none")
-    return {name: [picture.get(name, -1) for picture in shown] for name in classes}
+    return {name: [image.get(name, -1) for image in shown] for name in classes}
 
 
 def _classes_shown(path: Path) -> dict[str, int]:

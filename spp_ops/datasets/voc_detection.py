@@ -1,7 +1,7 @@
-"""The detection task of Pascal VOC: where the objects of a picture are.
+"""The detection task of Pascal VOC: where the objects of an image are.
 
 Boxes of Pascal VOC count pixels from 1 and include the last one. labelImg and tools that follow it write the same: a
-box that fills its picture is 1, 1, WIDTH, HEIGHT. Some other tools count from 0: `first_pixel` says so.
+box that fills its image is 1, 1, WIDTH, HEIGHT. Some other tools count from 0: `first_pixel` says so.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from spp_ops.datasets.detection import DetectionImages, Objects
-from spp_ops.datasets.labelled import Notice, OnBad
+from spp_ops.datasets.labeled import Notice, OnBad
 from spp_ops.datasets.problems import Problems
-from spp_ops.datasets.sizes import PictureSize, picture_sizes
-from spp_ops.datasets.voc import Annotation, find_picture, parse_annotation, read_list, split_file
+from spp_ops.datasets.sizes import ImageSize, image_sizes
+from spp_ops.datasets.voc import Annotation, find_image, parse_annotation, read_list, split_file
 from spp_ops.datasets.voc_objects import VocObject, read_objects
 
 
@@ -30,15 +30,15 @@ def read_voc_detection(
     on_bad: OnBad = "refuse",
     notice: Notice = print,
 ) -> DetectionImages:
-    """Pictures and objects of one split.
+    """Images and objects of one split.
 
-    All pictures are decoded once. Boxes come out in pixels of the upright picture, as `load_image` returns it; where an
-    annotation's size shows that they were drawn on the picture as stored, they are turned with it.
+    All images are decoded once. Boxes come out in pixels of the upright image, as `load_image` returns it; where an
+    annotation's size shows that they were drawn on the image as stored, they are turned with it.
 
-    What can be wrong, each named with its file and line: a picture or annotation that is not there, can't be read, is
+    What can be wrong, each named with its file and line: an image or annotation that is not there, can't be read, is
     listed twice or differs in size from the other; an annotation without objects; a box that is reversed, without a
-    pixel, not inside the picture or without numbers; an unknown class. "skip" leaves out boxes, and pictures without a
-    usable one; a picture whose objects are all of unknown classes stays, as one without objects.
+    pixel, not inside the image or without numbers; an unknown class. "skip" leaves out boxes, and images without a
+    usable one; an image whose objects are all of unknown classes stays, as one without objects.
 
     Args:
         folder: holds JPEGImages, Annotations and ImageSets/Main.
@@ -57,27 +57,27 @@ def read_voc_detection(
     root = Path(folder)
     problems = Problems(on_bad, notice)
     listed = _listed(root, split_file(root, split), problems)
-    sizes = picture_sizes([picture.path for picture in listed])
+    sizes = image_sizes([image.path for image in listed])
     found = [_objects(*pair, first_pixel, problems) for pair in zip(listed, sizes, strict=True)]
     if classes is None:
         classes = sorted({item.name for objects in found for item in objects})
     rows = [row for row, objects in enumerate(found) if objects]
-    labelled = tuple(_labelled(found[row], tuple(classes), problems) for row in rows)
+    labeled = tuple(_labeled(found[row], tuple(classes), problems) for row in rows)
     problems.refuse()
     if not rows:
-        raise ValueError(f"{split_file(root, split)}: expected pictures with objects, found none that can be used")
+        raise ValueError(f"{split_file(root, split)}: expected images with objects, found none that can be used")
     return DetectionImages(
         paths=tuple(listed[row].path for row in rows),
         names=tuple(listed[row].name for row in rows),
         ids=tuple(range(len(rows))),
-        objects=labelled,
+        objects=labeled,
         classes=tuple(classes),
     )
 
 
 @dataclass(frozen=True)
 class _Listed:
-    """A picture of a split's list."""
+    """An image of a split's list."""
 
     name: str
     path: Path
@@ -85,7 +85,7 @@ class _Listed:
 
 
 def _listed(root: Path, list_file: Path, problems: Problems) -> list[_Listed]:
-    """Return the list's pictures, but for those that lack their file or annotation."""
+    """Return the list's images, but for those that lack their file or annotation."""
     listed: dict[str, _Listed] = {}
     for number, name in read_list(list_file).items():
         with problems.noting():
@@ -97,25 +97,25 @@ def _listed(root: Path, list_file: Path, problems: Problems) -> list[_Listed]:
 
 def _find(root: Path, name: str, listed_at: str) -> _Listed:
     try:
-        path = find_picture(root / "JPEGImages", name)
+        path = find_image(root / "JPEGImages", name)
         return _Listed(name, path, parse_annotation(root / "Annotations" / f"{name}.xml"))
     except FileNotFoundError as error:
         raise ValueError(f"{listed_at}: {error}") from error
 
 
-def _objects(picture: _Listed, size: PictureSize | str, first_pixel: int, problems: Problems) -> list[VocObject]:
-    """Return the usable objects of a picture; none: it can't be used itself."""
+def _objects(image: _Listed, size: ImageSize | str, first_pixel: int, problems: Problems) -> list[VocObject]:
+    """Return the usable objects of an image; none: it can't be used itself."""
     with problems.noting():
         if isinstance(size, str):
             raise ValueError(size)
-        objects = read_objects(picture.annotation, size, first_pixel, problems)
+        objects = read_objects(image.annotation, size, first_pixel, problems)
         if not objects:
-            raise ValueError(f"{picture.path}: none of its objects can be used")
+            raise ValueError(f"{image.path}: none of its objects can be used")
         return objects
     return []
 
 
-def _labelled(found: list[VocObject], classes: tuple[str, ...], problems: Problems) -> Objects:
+def _labeled(found: list[VocObject], classes: tuple[str, ...], problems: Problems) -> Objects:
     """Return the objects with their labels, but for those of unknown classes."""
     for item in found:
         if item.name not in classes:

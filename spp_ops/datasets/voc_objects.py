@@ -1,4 +1,4 @@
-"""The objects of one Pascal VOC annotation, checked against its picture."""
+"""The objects of one Pascal VOC annotation, checked against its image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from spp_ops.datasets.problems import Problems
-from spp_ops.datasets.sizes import PictureSize, box_complaint, clip, drawn_on_stored
+from spp_ops.datasets.sizes import ImageSize, box_complaint, clip, drawn_on_stored
 from spp_ops.datasets.voc import Annotation
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -16,7 +16,7 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 @dataclass(frozen=True)
 class VocObject:
-    """An object; its box is x1, y1, x2, y2 in 0-based pixels of the upright picture, last pixels included."""
+    """An object; its box is x1, y1, x2, y2 in 0-based pixels of the upright image, last pixels included."""
 
     name: str
     box: tuple[float, float, float, float]
@@ -24,11 +24,11 @@ class VocObject:
     at: str  # FILE:LINE
 
 
-def read_objects(annotation: Annotation, size: PictureSize, first_pixel: int, problems: Problems) -> list[VocObject]:
+def read_objects(annotation: Annotation, size: ImageSize, first_pixel: int, problems: Problems) -> list[VocObject]:
     """Return the objects that can be used; what is wrong with others goes to `problems`.
 
     Raises:
-        ValueError: the annotation is of a picture of another size, or has no objects.
+        ValueError: the annotation is of an image of another size, or has no objects.
     """
     stored = _drawn_on_stored(annotation, size, problems)
     items = annotation.root.findall("object")
@@ -41,8 +41,8 @@ def read_objects(annotation: Annotation, size: PictureSize, first_pixel: int, pr
     return objects
 
 
-def _drawn_on_stored(annotation: Annotation, size: PictureSize, problems: Problems) -> bool:
-    """Tell from the annotation's size whether its boxes are those of the picture before it is turned upright."""
+def _drawn_on_stored(annotation: Annotation, size: ImageSize, problems: Problems) -> bool:
+    """Tell from the annotation's size whether its boxes are those of the image before it is turned upright."""
     element = annotation.root.find("size")
     if element is None:
         return drawn_on_stored(size.upright, size, annotation.path, problems.notice)
@@ -54,7 +54,7 @@ def _drawn_on_stored(annotation: Annotation, size: PictureSize, problems: Proble
 
 
 def _object(
-    annotation: Annotation, item: ElementTree.Element, size: PictureSize, stored: bool, first_pixel: int
+    annotation: Annotation, item: ElementTree.Element, size: ImageSize, stored: bool, first_pixel: int
 ) -> VocObject:
     name = (item.findtext("name") or "").strip()
     if not name:

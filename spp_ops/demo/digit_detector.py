@@ -1,4 +1,4 @@
-"""The detector of digits that comes with the package, tried on pictures that it has not seen.
+"""The detector of digits that comes with the package, tried on images that it has not seen.
 
 `benchmarks/detection/train_digits.py` makes it from nothing but the generated set of `spp_ops.demo.digits`.
 """
@@ -26,11 +26,11 @@ from spp_ops.detection.detectors.checkpoint import WEIGHTS_NAME
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.evaluation.evaluate import DetectionEvaluation, evaluate_detections
 
-FOLDER = Path(__file__).parent / "pretrained" / "digits"
+FOLDER = Path(__file__).parents[1] / "detection" / "pretrained" / "digits"
 CLASSES = tuple("0123456789")
-PICTURES = {"train": 450, "test": 60}
-SEED = 0  # of the pictures
-SHOWN_PICTURES = 8
+IMAGES = {"train": 450, "test": 60}
+SEED = 0  # of the images
+SHOWN_IMAGES = 8
 
 
 def digit_detector() -> SPPDetector:
@@ -38,14 +38,14 @@ def digit_detector() -> SPPDetector:
     return SPPDetector.load(FOLDER)
 
 
-def digit_pictures(folder: str | os.PathLike[str], split: str) -> DetectionImages:
+def digit_images(folder: str | os.PathLike[str], split: str) -> DetectionImages:
     """Write a split of the detector's own set and read it.
 
     Args:
         folder: made if need be.
-        split: "train", or "test": pictures that share no digit and no part of a photograph with those of training.
+        split: "train", or "test": images that share no digit and no part of a photo with those of training.
     """
-    root = write_digit_voc(folder, pictures=PICTURES, only=split, seed=SEED)
+    root = write_digit_voc(folder, images=IMAGES, only=split, seed=SEED)
     return read_voc_detection(root, split, classes=CLASSES)
 
 
@@ -54,11 +54,11 @@ class DigitTest:
     """What the detector finds.
 
     Attributes:
-        images: the pictures, whose files may be gone.
+        images: the images, whose files may be gone.
         found: in each of them.
         evaluation: how good that is.
         shown: the first few, to be looked at.
-        seconds: that a picture took, windows included.
+        seconds: that an image took, windows included.
     """
 
     images: DetectionImages
@@ -68,22 +68,22 @@ class DigitTest:
     seconds: float
 
     @staticmethod
-    def run(folder: str | os.PathLike[str], device: torch.device, pictures: int = PICTURES["test"]) -> DigitTest:
-        """Write the test pictures to a folder and find the digits in the first ones, `pictures` of them."""
-        images = digit_pictures(folder, "test")
-        images = images.subset(range(min(pictures, len(images))))
+    def run(folder: str | os.PathLike[str], device: torch.device, count: int = IMAGES["test"]) -> DigitTest:
+        """Write the test images to a folder and find the digits in the first ones, `count` of them."""
+        images = digit_images(folder, "test")
+        images = images.subset(range(min(count, len(images))))
         detector = digit_detector().to(device)
         begun = time.perf_counter()
         found = detector.detect_batch(images.paths)
         seconds = (time.perf_counter() - begun) / len(images)
-        rows = zip(images.paths[:SHOWN_PICTURES], images.objects, found, strict=False)
+        rows = zip(images.paths[:SHOWN_IMAGES], images.objects, found, strict=False)
         shown = [Shown(load_image(path), objects, detections) for path, objects, detections in rows]
         return DigitTest(images, found, evaluate_detections(images, found), shown, seconds)
 
     def table(self) -> Table:
         """Average precisions."""
         objects = sum(map(len, self.images.objects))
-        title = f"\nA detector trained from scratch, tested on {len(self.images)} held-out pictures"
+        title = f"\nA detector trained from scratch, tested on {len(self.images)} held-out images"
         table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
         table.add_column("handwritten digits", no_wrap=True)
         for column in (
@@ -91,7 +91,7 @@ class DigitTest:
             "mAP at IoU 0.5\n11-point",
             "COCO AP\n0.5 to 0.95",
             "weights\nMB",
-            "seconds\na picture",
+            "seconds\na image",
         ):
             table.add_column(column, justify="right")
         means = (100 * self.evaluation.eleven_point, 100 * self.evaluation.coco.ap)
@@ -101,16 +101,16 @@ class DigitTest:
 
     def as_data(self) -> dict[str, Any]:
         """All figures, for JSON."""
-        return {**self.evaluation.as_data(), "seconds_a_picture": self.seconds, "weights_bytes": weights_bytes()}
+        return {**self.evaluation.as_data(), "seconds_an_image": self.seconds, "weights_bytes": weights_bytes()}
 
-    def save_picture(self, path: str | os.PathLike[str]) -> None:
-        """Draw the first pictures with what is found in them; the format follows the path's ending."""
+    def save_image(self, path: str | os.PathLike[str]) -> None:
+        """Draw the first images with what is found in them; the format follows the path's ending."""
         means = f"mAP {100 * self.evaluation.eleven_point:.1f} %, COCO AP {100 * self.evaluation.coco.ap:.1f} %"
         subtitle = (
-            f"The first {len(self.shown)} of {len(self.images)} held-out pictures ({means}), found by a network of "
-            f"{weights_bytes() / 1e6:.1f} MB that learnt from generated pictures alone"
+            f"The first {len(self.shown)} of {len(self.images)} held-out images ({means}), found by a network of "
+            f"{weights_bytes() / 1e6:.1f} MB that learnt from generated images alone"
         )
-        save_gallery(path, self.shown, "Handwritten digits on photographs", subtitle)
+        save_gallery(path, self.shown, "Handwritten digits on photos", subtitle)
 
 
 def weights_bytes() -> int:

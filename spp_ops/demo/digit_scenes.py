@@ -1,4 +1,4 @@
-"""One picture of the digit set: a piece of a photograph with handwritten digits on it."""
+"""One image of the digit set: a piece of a photo with handwritten digits on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spp_ops.datasets.image import Pixels
 Shade: TypeAlias = npt.NDArray[np.float32]  # [h, w], 0 (nothing) to 1 (ink)
 
 HEIGHTS = (16, 160)  # pixels, of digits
-MOST = 5  # digits in a picture
+MOST = 5  # digits in an image
 _TURN = 12.0  # degrees, either way
 _ASPECT = (0.8, 1.25)
 _GAP = 3  # pixels between digits
@@ -24,11 +24,11 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclass(frozen=True)
 class Sources:
-    """What pictures are made of.
+    """What images are made of.
 
     Attributes:
         digits: for each class's name handwritten digits [n, 8, 8], 0 to 16.
-        photos: photographs.
+        photos: photos.
     """
 
     digits: dict[str, npt.NDArray[np.float64]]
@@ -37,7 +37,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture, the boxes of its digits (float32 [G, 4], 0-based, last pixels included) and their classes' names."""
+    """An image, the boxes of its digits (float32 [G, 4], 0-based, last pixels included) and their classes' names."""
 
     pixels: Pixels
     boxes: npt.NDArray[np.float32]
@@ -45,7 +45,7 @@ class Scene:
 
 
 def draw_scene(sources: Sources, sides: tuple[int, int], random: np.random.Generator) -> Scene:
-    """Draw a picture whose sides are in the range given."""
+    """Draw an image whose sides are in the range given."""
     width, height = (int(side) for side in random.integers(sides[0], sides[1] + 1, 2))
     canvas = _ground(sources.photos[random.integers(len(sources.photos))], width, height, random)
     boxes: list[tuple[int, int, int, int]] = []
@@ -106,7 +106,7 @@ def _place(
 
 
 def _ground(photo: Pixels, width: int, height: int, random: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Cut a piece out of a photograph, mirrored or not, lighter or darker, and scale it to this size."""
+    """Cut a piece out of a photo, flipped or not, lighter or darker, and scale it to this size."""
     high, wide = photo.shape[:2]
     largest = min(high / height, wide / width)
     scale = largest * random.uniform(0.6, 1.0)
@@ -122,12 +122,12 @@ def _ground(photo: Pixels, width: int, height: int, random: np.random.Generator)
 def _paint(
     canvas: npt.NDArray[np.float32], shade: Shade, box: tuple[int, int, int, int], random: np.random.Generator
 ) -> None:
-    """Lay ink of a random colour on the canvas, of a brightness that shows."""
+    """Lay ink of a random color on the canvas, of a brightness that shows."""
     x1, y1, x2, y2 = box
     behind = canvas[y1 : y2 + 1, x1 : x2 + 1]
     brightness = float((behind @ _LUMA).mean())
-    colour = random.uniform(0, 255, 3).astype(np.float32)
-    while abs(float(colour @ _LUMA) - brightness) < _CONTRAST:
-        colour = random.uniform(0, 255, 3).astype(np.float32)
+    color = random.uniform(0, 255, 3).astype(np.float32)
+    while abs(float(color @ _LUMA) - brightness) < _CONTRAST:
+        color = random.uniform(0, 255, 3).astype(np.float32)
     opacity = shade[:, :, None] * random.uniform(0.85, 1.0)
-    behind += opacity * (colour + random.normal(0, 5, behind.shape) - behind)
+    behind += opacity * (color + random.normal(0, 5, behind.shape) - behind)

@@ -1,7 +1,7 @@
-"""A generated detection set: scikit-learn's handwritten digits, at many sizes and in many colours, on its photographs.
+"""A generated detection set: scikit-learn's handwritten digits, at many sizes and in many colors, on its photos.
 
 Small enough to learn from scratch on a processor in minutes, and nothing to fetch: both come with scikit-learn. The
-splits share no digit and no part of a photograph.
+splits share no digit and no part of a photo.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from spp_ops.datasets.voc import split_file, write_annotation, write_list
 from spp_ops.demo.digit_scenes import Sources, draw_scene
 from spp_ops.engine.files import atomic_write
 
-_SMALLEST_SHARE = 0.25  # of the digits and photographs, for a split of few pictures
+_SMALLEST_SHARE = 0.25  # of the digits and photos, for a split of few images
 _SMALLEST_SIDE = 40
 
 
 def write_digit_voc(
     folder: str | os.PathLike[str],
     *,
-    pictures: dict[str, int] | None = None,
+    images: dict[str, int] | None = None,
     only: str | None = None,
     sides: tuple[int, int] = (160, 320),
     seed: int = 0,
 ) -> Path:
-    """Write pictures of digits in Pascal VOC's layout, and return the folder.
+    """Write images of digits in Pascal VOC's layout, and return the folder.
 
-    A picture shows one to five of them, 16 to 160 pixels high; boxes are tight about the ink that shows.
+    An image shows one to five of them, 16 to 160 pixels high; boxes are tight about the ink that shows.
 
     Args:
         folder: made if need be.
-        pictures: how many in each split; default: 240 in train, 120 in test. Digits and photographs are dealt out by
+        images: how many in each split; default: 240 in train, 120 in test. Digits and photos are dealt out by
             these numbers.
         only: the one split to be written, the same as if all were; None: all.
-        sides: range of both sides of the pictures, in pixels; their aspects vary.
-        seed: the same seed gives the same pictures.
+        sides: range of both sides of the images, in pixels; their aspects vary.
+        seed: the same seed gives the same images.
 
     Raises:
         ValueError: a number is too small, or there is no such split.
     """
-    counts = {"train": 240, "test": 120} if pictures is None else pictures
+    counts = {"train": 240, "test": 120} if images is None else images
     if not counts or min(counts.values()) < 1:
-        raise ValueError(f"pictures: expected at least 1 in every split, got {counts}")
+        raise ValueError(f"images: expected at least 1 in every split, got {counts}")
     if not _SMALLEST_SIDE <= sides[0] <= sides[1]:
         raise ValueError(f"sides: expected a range that starts at {_SMALLEST_SIDE} pixels or more, got {sides}")
     if only is not None and only not in counts:
@@ -58,16 +58,14 @@ def write_digit_voc(
         if only not in (None, name):
             continue
         names = [f"{name}_{number:04}" for number in range(count)]
-        for number, picture in enumerate(names):
-            # Its own generator a picture: more pictures change none of those before.
-            _write_picture(root, picture, sources[split], sides, np.random.default_rng([seed, split, number]))
+        for number, image in enumerate(names):
+            # Its own generator an image: more images change none of those before.
+            _write_image(root, image, sources[split], sides, np.random.default_rng([seed, split, number]))
         write_list(split_file(root, name), names)
     return root
 
 
-def _write_picture(
-    root: Path, name: str, sources: Sources, sides: tuple[int, int], random: np.random.Generator
-) -> None:
+def _write_image(root: Path, name: str, sources: Sources, sides: tuple[int, int], random: np.random.Generator) -> None:
     scene = draw_scene(sources, sides, random)
     with atomic_write(root / "JPEGImages" / f"{name}.jpg") as temporary:
         Image.fromarray(scene.pixels).save(temporary, quality=92)
@@ -76,7 +74,7 @@ def _write_picture(
 
 
 def digit_sources(counts: list[int], seed: int) -> list[Sources]:
-    """Deal digits of each class and strips of the photographs to the splits, according to their numbers of pictures."""
+    """Deal digits of each class and strips of the photos to the splits, according to their numbers of images."""
     shares = np.maximum(np.array(counts) / sum(counts), min(_SMALLEST_SHARE, 1 / len(counts)))
     cuts = np.cumsum(shares / shares.sum())[:-1]
     digits, photos = load_digits(), load_sample_images().images

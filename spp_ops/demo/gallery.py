@@ -75,12 +75,12 @@ def judge(truth: Objects, found: Detections) -> tuple[npt.NDArray[np.bool_], npt
 
     A detection is right if its box overlaps an object of its class by half or more and none before it has that object.
     """
-    overlaps = box_iou(torch.from_numpy(found.boxes), torch.from_numpy(truth.boxes)).numpy()
-    overlaps = np.where(found.labels[:, None] == truth.labels, overlaps, 0.0)
+    ious = box_iou(torch.from_numpy(found.boxes), torch.from_numpy(truth.boxes)).numpy()
+    ious = np.where(found.labels[:, None] == truth.labels, ious, 0.0)
     right, missed = np.zeros(len(found), np.bool_), np.ones(len(truth), np.bool_)
     for row in np.argsort(-found.scores, kind="stable") if len(truth) else ():
-        best = overlaps[row].argmax()
-        if overlaps[row, best] >= _IOU and missed[best]:
+        best = ious[row].argmax()
+        if ious[row, best] >= _IOU and missed[best]:
             right[row], missed[best] = True, False
     return right, missed
 

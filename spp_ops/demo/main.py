@@ -10,11 +10,11 @@ import torch
 from rich.console import Console
 
 from spp_ops.benchmarks.rcnn import Comparison, Settings, compare
-from spp_ops.benchmarks.rcnn.pictures import Example, save_overview, save_time_chart
+from spp_ops.benchmarks.rcnn.images import Example, save_overview, save_time_chart
 from spp_ops.benchmarks.rcnn.report import as_data, table
 from spp_ops.benchmarks.rcnn.timing import steps
 from spp_ops.datasets.image import Pixels, load_image
-from spp_ops.demo.digit_detector import PICTURES, DigitTest
+from spp_ops.demo.digit_detector import IMAGES, DigitTest
 from spp_ops.detection.proposals import Boxes, selective_search
 from spp_ops.engine.files import write_json
 from spp_ops.engine.machine import describe_machine, one_line
@@ -23,7 +23,7 @@ from spp_ops.models import SPPNet, create
 from spp_ops.testing import GRADIENT_CASES, GradientResult, check_gradients
 
 
-def sample_photo() -> Pixels:
+def sample_image() -> Pixels:
     """Load the photo used where none is given: 640 x 427 pixels, shipped with scikit-learn."""
     from sklearn.datasets import load_sample_image
 
@@ -36,26 +36,26 @@ def run(
     device: torch.device,
     settings: Settings,
     console: Console,
-    digit_pictures: int = PICTURES["test"],
+    digit_images: int = IMAGES["test"],
 ) -> bool:
     """Compare, check, detect, print and save: all that `spp-ops demo` does.
 
     Args:
-        image: path of a photo; None: the sample photo.
+        image: path of a photo; None: the sample pixels.
         out: folder for demo.png, times.png, detections.png and demo.json.
         device: where to compute.
         settings: what to compare.
         console: where tables and the progress bar go.
-        digit_pictures: held-out pictures that the detector of digits is tested on.
+        digit_images: held-out images that the detector of digits is tested on.
 
     Returns:
         Whether every gradient check passed.
     """
-    photo = sample_photo() if image is None else load_image(image)
+    pixels = sample_image() if image is None else load_image(image)
     name = "sample photo" if image is None else str(image)
     machine = describe_machine(device)
     with Steps(console) as progress:
-        net, windows, comparison = measure(photo, device, settings, progress)
+        net, windows, comparison = measure(pixels, device, settings, progress)
         progress.expect(len(GRADIENT_CASES) + 2)
         print_comparison(console, comparison, f"{name}, {settings.arch} on {device}")
         console.print("gradcheck and gradgradcheck of the kernels, in float64:")
@@ -64,17 +64,17 @@ def run(
             gradients.append(result)
             print_gradients(console, result)
         progress.begin("digits")
-        digits = find_digits(device, digit_pictures)
+        digits = find_digits(device, digit_images)
         console.print(digits.table())
-        progress.begin("pictures")
+        progress.begin("images")
         subtitle = one_line(machine)
-        example = Example.choose(net, photo, windows, settings)
+        example = Example.choose(net, pixels, windows, settings)
         save_overview(out / "demo.png", example, comparison, subtitle)
         save_time_chart(out / "times.png", comparison, subtitle)
-        digits.save_picture(out / "detections.png")
+        digits.save_image(out / "detections.png")
     report = {
         "image": name,
-        "image_size": [photo.shape[1], photo.shape[0]],
+        "image_size": [pixels.shape[1], pixels.shape[0]],
         **report_of(comparison, settings, machine),
         "gradient_checks_passed": {result.name: result.failure is None for result in gradients},
         "detection": digits.as_data(),
@@ -99,10 +99,10 @@ def measure(
     return net, windows, compare(net, photo, torch.from_numpy(windows), settings, progress.begin)
 
 
-def find_digits(device: torch.device, pictures: int) -> DigitTest:
-    """Test the detector that comes with the package, on pictures drawn anew that its training did not see."""
+def find_digits(device: torch.device, images: int) -> DigitTest:
+    """Test the detector that comes with the package, on images drawn anew that its training did not see."""
     with TemporaryDirectory() as folder:
-        return DigitTest.run(folder, device, pictures)
+        return DigitTest.run(folder, device, images)
 
 
 def print_comparison(console: Console, comparison: Comparison, title: str) -> None:

@@ -1,4 +1,4 @@
-"""Boxes: overlap, correction, clipping, non-maximum suppression.
+"""Boxes: IoU, correction, clipping, non-maximum suppression.
 
 Boxes are [K, 4] x1, y1, x2, y2 in 0-based pixels with the last pixel inside, so that a box of one pixel has x1 = x2 and
 an extent of 1.
@@ -17,8 +17,8 @@ LARGEST_GROWTH = math.log(1000 / 16)  # a correction makes no box longer than th
 
 def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
     """Intersection over union of each of [K, 4] with each of [L, 4]: [K, L]."""
-    overlaps: Tensor = ops.box_iou(half_open(boxes), half_open(others))
-    return overlaps
+    ious: Tensor = ops.box_iou(half_open(boxes), half_open(others))
+    return ious
 
 
 def half_open(boxes: Tensor) -> Tensor:
@@ -36,9 +36,9 @@ def encode_boxes(windows: Tensor, targets: Tensor) -> Tensor:
     Returns:
         [K, 4].
     """
-    centre, extent = _centre_and_extent(windows)
-    wanted_centre, wanted_extent = _centre_and_extent(targets)
-    return torch.cat([(wanted_centre - centre) / extent, (wanted_extent / extent).log()], dim=-1)
+    center, extent = _center_and_extent(windows)
+    wanted_center, wanted_extent = _center_and_extent(targets)
+    return torch.cat([(wanted_center - center) / extent, (wanted_extent / extent).log()], dim=-1)
 
 
 def decode_boxes(windows: Tensor, corrections: Tensor) -> Tensor:
@@ -51,10 +51,10 @@ def decode_boxes(windows: Tensor, corrections: Tensor) -> Tensor:
     Returns:
         [..., 4].
     """
-    centre, extent = _centre_and_extent(windows)
-    centre = centre + corrections[..., :2] * extent
+    center, extent = _center_and_extent(windows)
+    center = center + corrections[..., :2] * extent
     extent = extent * corrections[..., 2:].clamp(max=LARGEST_GROWTH).exp()
-    low = centre - (extent - 1) / 2
+    low = center - (extent - 1) / 2
     return torch.cat([low, low + extent - 1], dim=-1)
 
 
@@ -64,8 +64,8 @@ def clip_boxes(boxes: Tensor, height: int, width: int) -> Tensor:
     return boxes.clamp(min=0).minimum(limits)
 
 
-def mirror_boxes(boxes: Tensor, width: int) -> Tensor:
-    """Boxes [K, 4] of an image of this width in its mirror image."""
+def flip_boxes(boxes: Tensor, width: int) -> Tensor:
+    """Boxes [K, 4] of an image of this width in its flipped image."""
     x1, y1, x2, y2 = boxes.unbind(-1)
     return torch.stack([width - 1 - x2, y1, width - 1 - x1, y2], dim=-1)
 
@@ -76,6 +76,6 @@ def suppress(boxes: Tensor, scores: Tensor, labels: Tensor, iou: float) -> Tenso
     return kept
 
 
-def _centre_and_extent(boxes: Tensor) -> tuple[Tensor, Tensor]:
+def _center_and_extent(boxes: Tensor) -> tuple[Tensor, Tensor]:
     extent = boxes[..., 2:] - boxes[..., :2] + 1
     return boxes[..., :2] + (extent - 1) / 2, extent

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spp_ops.datasets.coco_pictures import whole_number
+from spp_ops.datasets.coco_images import whole_number
 from spp_ops.datasets.json_lists import read_json_list
 from spp_ops.detection.detections import Detections
 from spp_ops.engine.files import atomic_write
@@ -38,8 +38,8 @@ def write_coco_results(
 
     Args:
         path: of the file.
-        ids: COCO's id of each picture.
-        found: the detections in each picture.
+        ids: COCO's id of each image.
+        found: the detections in each image.
         categories: names by their ids, as `read_coco_categories` gives them; None: labels counted from 1.
 
     Raises:
@@ -47,8 +47,8 @@ def write_coco_results(
     """
     numbers = None if categories is None else {name: number for number, name in categories.items()}
     entries = [
-        json.dumps({"image_id": picture} | entry)
-        for picture, detections in zip(ids, found, strict=True)
+        json.dumps({"image_id": image} | entry)
+        for image, detections in zip(ids, found, strict=True)
         for entry in _entries(detections, numbers)
     ]
     with atomic_write(path) as temporary:
@@ -79,12 +79,12 @@ def read_coco_results(
 
     Args:
         path: of the file.
-        ids: COCO's id of each picture that is wanted; those of others in the file are left out.
+        ids: COCO's id of each image that is wanted; those of others in the file are left out.
         classes: the classes' names, in the order of their labels.
         categories: names by their ids; None: labels counted from 1.
 
     Returns:
-        The detections in each of the pictures, in the order of `ids`; there may be none.
+        The detections in each of the images, in the order of `ids`; there may be none.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -96,22 +96,22 @@ def read_coco_results(
         for number, name in (categories or dict(enumerate(classes, 1))).items()
         if name in classes
     }
-    rows: dict[int, list[tuple[list[float], float, int]]] = {picture: [] for picture in ids}
+    rows: dict[int, list[tuple[list[float], float, int]]] = {image: [] for image in ids}
     for row, entry in enumerate(content.lists["results"]):
         try:
-            picture, result = _result(entry, labels)
+            image, result = _result(entry, labels)
         except ValueError as error:
             raise ValueError(f"{content.at('results', row)}: {error}") from error
-        if picture in rows:
-            rows[picture].append(result)
-    return [_detections(rows[picture], classes) for picture in ids]
+        if image in rows:
+            rows[image].append(result)
+    return [_detections(rows[image], classes) for image in ids]
 
 
 def _result(entry: Any, labels: Mapping[int, int]) -> tuple[int, tuple[list[float], float, int]]:
     """Image id; box as COCO has it, score and label."""
     if not isinstance(entry, dict):
         raise ValueError(f"expected an object, got {entry!r}")
-    picture, category = whole_number(entry, "image_id"), whole_number(entry, "category_id")
+    image, category = whole_number(entry, "image_id"), whole_number(entry, "category_id")
     if category not in labels:
         raise ValueError(f"category_id: expected one of {sorted(labels)}, got {category}")
     try:
@@ -122,7 +122,7 @@ def _result(entry: Any, labels: Mapping[int, int]) -> tuple[int, tuple[list[floa
         raise ValueError(
             f"expected bbox (x, y, width, height) and score, got {entry.get('bbox')}, {entry.get('score')}"
         )
-    return picture, (numbers[:4].tolist(), float(numbers[4]), labels[category])
+    return image, (numbers[:4].tolist(), float(numbers[4]), labels[category])
 
 
 def _detections(rows: Sequence[tuple[list[float], float, int]], classes: tuple[str, ...]) -> Detections:

@@ -1,4 +1,4 @@
-"""What a detector finds in one picture."""
+"""What a detector finds in one image."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Detections:
-    """Objects found in one picture, K of them.
+    """Objects found in one image, K of them.
 
     Attributes:
-        boxes: float32 [K, 4] x1, y1, x2, y2 in 0-based pixels of the upright picture, last pixels included.
+        boxes: float32 [K, 4] x1, y1, x2, y2 in 0-based pixels of the upright image, last pixels included.
         scores: float32 [K], the higher the surer; comparable within a class.
         labels: int64 [K], the class of each, counted from 0.
         classes: the classes' names.

@@ -13,7 +13,7 @@ from spp_ops.detection.boxes import box_iou
 class Matches(NamedTuple):
     """The object that each window shows best."""
 
-    iou: Tensor  # [R] with the object of the largest overlap; 0 where the image has none
+    iou: Tensor  # [R] with the object of the largest IoU; 0 where the image has none
     object: Tensor  # [R] int64: its row
     label: Tensor  # [R] int64: its class, counted from 0; -1 where the image has no object
 
@@ -47,9 +47,9 @@ def draw_windows(
         iou: [R], of `match_windows`.
         count: windows wanted. Where there are too few negatives, there are fewer windows.
         positive_share: at most this share of them is positive.
-        negative_range: overlaps [low, high) of negatives.
+        negative_range: IoUs [low, high) of negatives.
         generator: of the random numbers, on the CPU.
-        positive_iou: least overlap of a positive.
+        positive_iou: least IoU of a positive.
     """
     positives = _draw(iou >= positive_iou, round(count * positive_share), generator)
     low, high = negative_range

@@ -13,11 +13,11 @@ from spp_ops.datasets.detection import Objects
 from spp_ops.datasets.image import Pixels
 from spp_ops.detection.detections import Detections
 
-Colour: TypeAlias = tuple[int, int, int]
+Color: TypeAlias = tuple[int, int, int]
 Rectangle: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom
 
-LEAST_SIDE = 640  # a smaller picture is enlarged until its longer side has this many pixels
-_GAP = 8  # pixels between two pictures
+LEAST_SIDE = 640  # a smaller image is enlarged until its longer side has this many pixels
+_GAP = 8  # pixels between two images
 _PAPER = (255, 255, 255)
 
 
@@ -26,11 +26,11 @@ class _Marked(NamedTuple):
 
     box: list[float]
     text: str
-    colour: Colour
+    color: Color
 
 
 def draw_detections(image: Pixels, found: Detections, truth: Objects | None = None) -> Image.Image:
-    """Draw what is found: a box each, in its class's colour, with class and score.
+    """Draw what is found: a box each, in its class's color, with class and score.
 
     Args:
         image: uint8 [H, W, 3], RGB.
@@ -41,20 +41,20 @@ def draw_detections(image: Pixels, found: Detections, truth: Objects | None = No
         The photo, enlarged if it is small; with `truth` two of them, each under a line that says which it is.
     """
     rows = zip(found.boxes.tolist(), found.class_names, found.scores.tolist(), found.labels.tolist(), strict=True)
-    marked = [_Marked(box, f"{name} {score:.2f}", class_colour(label)) for box, name, score, label in rows]
-    picture = _draw(image, marked)
+    marked = [_Marked(box, f"{name} {score:.2f}", class_color(label)) for box, name, score, label in rows]
+    drawn = _draw(image, marked)
     if truth is None:
-        return picture
+        return drawn
     there = zip(truth.boxes.tolist(), truth.labels.tolist(), truth.difficult.tolist(), strict=True)
     known = [
-        _Marked(box, found.classes[label] + (" (difficult)" if difficult else ""), class_colour(label))
+        _Marked(box, found.classes[label] + (" (difficult)" if difficult else ""), class_color(label))
         for box, label, difficult in there
     ]
-    return _beside(_draw(image, known), picture, ("there", "found"))
+    return _beside(_draw(image, known), drawn, ("there", "found"))
 
 
-def class_colour(label: int) -> Colour:
-    """A colour of its own for each class: hues as far apart as may be, whatever their number."""
+def class_color(label: int) -> Color:
+    """A color of its own for each class: hues as far apart as may be, whatever their number."""
     red, green, blue = colorsys.hsv_to_rgb((0.35 + label * 0.61803398875) % 1, 0.9, 1.0 if label % 2 == 0 else 0.8)
     return round(255 * red), round(255 * green), round(255 * blue)
 
@@ -62,8 +62,8 @@ def class_colour(label: int) -> Colour:
 def _draw(image: Pixels, marked: list[_Marked]) -> Image.Image:
     factor = max(LEAST_SIDE / max(image.shape[:2]), 1.0)
     size = max(round(image.shape[1] * factor), 1), max(round(image.shape[0] * factor), 1)
-    picture = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS) if factor > 1 else Image.fromarray(image)
-    canvas = ImageDraw.Draw(picture)
+    drawn = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS) if factor > 1 else Image.fromarray(image)
+    canvas = ImageDraw.Draw(drawn)
     width = max(round(max(size) / 300), 3)
     font = _font(max(round(max(size) / 50), 12))
     scaled = [
@@ -73,11 +73,11 @@ def _draw(image: Pixels, marked: list[_Marked]) -> Image.Image:
     for mark in reversed(scaled):  # the best on top
         outer = [mark.box[0] - 1, mark.box[1] - 1, mark.box[2] + 1, mark.box[3] + 1]
         canvas.rectangle(outer, outline=(0, 0, 0), width=width + 2)
-        canvas.rectangle(mark.box, outline=mark.colour, width=width)
+        canvas.rectangle(mark.box, outline=mark.color, width=width)
     taken: list[Rectangle] = []
     for mark in scaled:
         taken.append(_label(canvas, mark, font, size, taken))
-    return picture
+    return drawn
 
 
 def _label(
@@ -96,15 +96,15 @@ def _label(
     places = [_inside(x, y, wide, high, size) for x, y in corners]
     free = (place for place in places if not any(_meet(place, other) for other in taken))
     place = next(free, places[0])
-    canvas.rectangle(place, fill=mark.colour)
-    brightness = 0.299 * mark.colour[0] + 0.587 * mark.colour[1] + 0.114 * mark.colour[2]
+    canvas.rectangle(place, fill=mark.color)
+    brightness = 0.299 * mark.color[0] + 0.587 * mark.color[1] + 0.114 * mark.color[2]
     text = (0, 0, 0) if brightness > 110 else (255, 255, 255)
     canvas.text((place[0] + pad - left, place[1] + pad - top), mark.text, fill=text, font=font)
     return place
 
 
 def _inside(x: float, y: float, wide: float, high: float, size: tuple[int, int]) -> Rectangle:
-    """The rectangle moved into the picture."""
+    """The rectangle moved into the image."""
     x, y = max(min(x, size[0] - wide), 0), max(min(y, size[1] - high), 0)
     return x, y, x + wide, y + high
 
@@ -118,9 +118,9 @@ def _beside(left: Image.Image, right: Image.Image, titles: tuple[str, str]) -> I
     strip = round(font.size * 1.6)
     page = Image.new("RGB", (left.width + _GAP + right.width, strip + max(left.height, right.height)), _PAPER)
     canvas = ImageDraw.Draw(page)
-    for picture, title, x in ((left, titles[0], 0), (right, titles[1], left.width + _GAP)):
-        page.paste(picture, (x, strip))
-        canvas.text((x + picture.width / 2, strip / 2), title, fill=(0, 0, 0), font=font, anchor="mm")
+    for image, title, x in ((left, titles[0], 0), (right, titles[1], left.width + _GAP)):
+        page.paste(image, (x, strip))
+        canvas.text((x + image.width / 2, strip / 2), title, fill=(0, 0, 0), font=font, anchor="mm")
     return page
 
 

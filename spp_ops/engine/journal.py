@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
-PLOT_NAME = "training.png"  # of the picture of a run's history in its folder
+PLOT_NAME = "training.png"  # of the image of a run's history in its folder
 
 
 class Journal:
@@ -38,12 +38,12 @@ class Journal:
         self._bars.update(self._epochs, completed=epoch)
         self._bars.update(self._steps, total=batches, completed=done, note=note, description="training")
 
-    def begin(self, work: str, pictures: int) -> None:
-        """Show that other work on some pictures follows: a test, say."""
-        self._bars.update(self._steps, total=pictures, completed=0, description=work, note="")
+    def begin(self, work: str, images: int) -> None:
+        """Show that other work on some images follows: a test, say."""
+        self._bars.update(self._steps, total=images, completed=0, description=work, note="")
 
     def advance(self) -> None:
-        """Show that one more step, or picture, is done."""
+        """Show that one more step, or image, is done."""
         self._bars.advance(self._steps)
 
     def scalars(self, first_step: int, values: Mapping[str, Sequence[float]]) -> None:

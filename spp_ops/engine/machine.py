@@ -45,7 +45,7 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
 
 
 def one_line(machine: dict[str, Any]) -> str:
-    """Return the part of a description that decides how long things take, for pictures."""
+    """Return the part of a description that decides how long things take, for images."""
     if machine["device"] != "cpu":
         return f"{machine['device']}, torch {machine['torch']}"
     return f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}"

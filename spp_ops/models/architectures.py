@@ -1,7 +1,7 @@
 """The four networks of the paper (section 3.1, table 1), each a table of its convolution layers.
 
 Sizes of maps are those of a 224 x 224 image. What the paper does not print follows from them, as padding is adjusted to
-give these sizes; ZF-5's layers, normalisation and initialisation are those of the authors' published model.
+give these sizes; ZF-5's layers, normalization and initialization are those of the authors' published model.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from spp_ops.receptive_field import Step
 
 
 class WithinChannelLRN(nn.Module):
-    """Local response normalisation over a neighbourhood in space, each channel by itself.
+    """Local response normalization over a neighborhood in space, each channel by itself.
 
     With `A(x)` the mean of `x**2` over the `size` x `size` cells around a cell (cells outside the map count as zeros,
     so the mean is always over `size**2` numbers):
@@ -19,9 +19,9 @@ class WithinChannelLRN(nn.Module):
 
     This is Caffe's ``WITHIN_CHANNEL`` rule, which ZF-5 uses (size 3, alpha 5e-5, beta 0.75).
 
-    A cell of the output depends on its neighbours, but only through a factor that stays near 1. The receptive field of
+    A cell of the output depends on its neighbors, but only through a factor that stays near 1. The receptive field of
     the paper (139 pixels for ZF-5) is that of the convolutions and poolings alone, so `spp_ops.receptive_field` takes
-    this layer, like every normalisation, as one that leaves each cell where it is.
+    this layer, like every normalization, as one that leaves each cell where it is.
     """
 
     receptive_field_step = Step()

@@ -68,7 +68,7 @@ class SPPNet(nn.Module):
         self.head = fully_connected(self.pooled_features, hidden, num_classes, dropout)
 
     def forward(self, images: Tensor) -> Tensor:
-        """[N, 3, H, W], normalised -> scores [N, num_classes]."""
+        """[N, 3, H, W], normalized -> scores [N, num_classes]."""
         return self.head(self._pooled(self.backbone(images)))  # type: ignore[no-any-return]
 
     @property
@@ -80,7 +80,7 @@ class SPPNet(nn.Module):
         """Output of one layer, for transfer to other tasks; a ReLU that follows the layer is part of it.
 
         Args:
-            images: [N, 3, H, W], normalised.
+            images: [N, 3, H, W], normalized.
             layer: "conv" (the last maps), "spp" (the pooled rows), or the name of a child of `backbone` (conv1 ... in
                 the paper's networks) or of `head` (fc6, fc7, fc8).
 

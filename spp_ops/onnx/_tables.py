@@ -1,4 +1,4 @@
-"""Maxima of any ranges of cells, by four look-ups in tables of maxima, as ONNX nodes (compare _vectorised.py)."""
+"""Maxima of any ranges of cells, by four look-ups in tables of maxima, as ONNX nodes (compare _vectorized.py)."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def _extent(low: Value, high: Value, fit: Fit, limit: Value) -> tuple[Value, Val
         return low, op.Max(op.Sub(high, low), integers(least))
     last = op.Sub(high, integers(1))
     total = op.Add(low, last)
-    middle = op.Div(op.Sub(total, op.Mod(total, integers(2))), integers(2))  # Div alone rounds towards zero
+    middle = op.Div(op.Sub(total, op.Mod(total, integers(2))), integers(2))  # Div alone rounds toward zero
     reversed_ = op.Less(last, low)
     low, last = (op.Where(reversed_, middle, each) for each in (low, last))
     low, last = (op.Max(op.Min(each, op.Sub(limit, integers(1))), integers(0)) for each in (low, last))

@@ -1,4 +1,4 @@
-"""Pictures: generated ones, and real ones where they are."""
+"""Images: generated ones, and real ones where they are."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from spp_ops.datasets.generated import write_shape_folders
 
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve training and four test pictures of each of two shapes."""
+    """Twelve training and four test images of each of two shapes."""
     folder = tmp_path_factory.mktemp("shapes")
-    return write_shape_folders(folder, pictures={"train": 12, "val": 4}, shapes=("cross", "disc"))
+    return write_shape_folders(folder, images={"train": 12, "val": 4}, shapes=("cross", "disc"))
 
 
 @pytest.fixture(scope="session", params=["generated", "ants-bees"])
-def pictures(request: pytest.FixtureRequest, shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes of pictures; of the real ones as many as of the generated."""
+def images(request: pytest.FixtureRequest, shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes of images; of the real ones as many as of the generated."""
     if request.param == "generated":
         return shapes
     real = data_root() / "ants-bees"

@@ -1,4 +1,4 @@
-"""Pictures with classes: what is read, what is done about bad ones, and what an epoch makes of them."""
+"""Images with classes: what is read, what is done about bad ones, and what an epoch makes of them."""
 
 from __future__ import annotations
 
@@ -22,64 +22,64 @@ CONFIG = TrainingConfig(batch_size=8, sizes=(48, 32))
 
 
 @pytest.fixture
-def odd_pictures(tmp_path: Path) -> Path:
-    """Pictures of unusual kinds, all of which can be read, in two classes."""
+def odd_images(tmp_path: Path) -> Path:
+    """Images of unusual kinds, all of which can be read, in two classes."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    Image.new("L", (40, 30), 7).save(tmp_path / "a" / "grey.png")
+    Image.new("L", (40, 30), 7).save(tmp_path / "a" / "gray.png")
     Image.new("CMYK", (30, 40), (9, 9, 9, 9)).save(tmp_path / "a" / "cmyk.jpg")
     Image.fromarray(np.full((20, 20), 40000, dtype=np.uint16)).save(tmp_path / "a" / "sixteen_bit.png")
     Image.new("RGB", (1, 1)).save(tmp_path / "b" / "one_pixel.png")
     Image.new("RGB", (2500, 1)).save(tmp_path / "b" / "thin.png")
     Image.new("RGB", (3000, 2500)).save(tmp_path / "b" / "huge.png")
-    (tmp_path / "a" / "notes.txt").write_text("not a picture")
+    (tmp_path / "a" / "notes.txt").write_text("not an image")
     (tmp_path / "a" / ".hidden.png").write_text("nor this")
     return tmp_path
 
 
-def test_folders_are_classes_in_order_of_their_names(odd_pictures: Path) -> None:
-    images = read_folders(odd_pictures)
+def test_folders_are_classes_in_order_of_their_names(odd_images: Path) -> None:
+    images = read_folders(odd_images)
     assert images.classes == ("a", "b")
-    assert [path.name for path in images.paths][:3] == ["cmyk.jpg", "grey.png", "sixteen_bit.png"]
+    assert [path.name for path in images.paths][:3] == ["cmyk.jpg", "gray.png", "sixteen_bit.png"]
     assert images.labels == (0, 0, 0, 1, 1, 1)
 
 
-def test_every_kind_of_picture_passes_through_an_epoch(odd_pictures: Path) -> None:
-    data = TrainingImages(read_folders(odd_pictures), CONFIG)
+def test_every_kind_of_image_passes_through_an_epoch(odd_images: Path) -> None:
+    data = TrainingImages(read_folders(odd_images), CONFIG)
     for inputs, labels in DataLoader(data, batch_size=3):
         assert inputs.shape == (3, 3, 48, 48)
         assert inputs.dtype == torch.uint8
         assert labels.shape == (3,)
 
 
-def test_bad_pictures_are_refused_by_name_or_skipped_with_a_notice(odd_pictures: Path) -> None:
-    (odd_pictures / "a" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
-    (odd_pictures / "b" / "empty.png").write_bytes(b"")
-    with pytest.raises(ImageError, match=r"2 of 8 pictures can't be used: .*broken\.jpg.*empty\.png"):
-        read_folders(odd_pictures)
+def test_bad_images_are_refused_by_name_or_skipped_with_a_notice(odd_images: Path) -> None:
+    (odd_images / "a" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    (odd_images / "b" / "empty.png").write_bytes(b"")
+    with pytest.raises(ImageError, match=r"2 of 8 images can't be used: .*broken\.jpg.*empty\.png"):
+        read_folders(odd_images)
     notices: list[str] = []
-    images = read_folders(odd_pictures, on_bad="skip", notice=notices.append)
+    images = read_folders(odd_images, on_bad="skip", notice=notices.append)
     assert len(images) == 6
     assert len(notices) == 2
     assert "broken.jpg" in notices[0]
     assert "empty.png" in notices[1]
 
 
-def test_empty_classes_are_refused_by_name_or_skipped_with_a_notice(odd_pictures: Path) -> None:
-    (odd_pictures / "c").mkdir()
-    with pytest.raises(ValueError, match=r"expected pictures in every class, found none in c$"):
-        read_folders(odd_pictures)
+def test_empty_classes_are_refused_by_name_or_skipped_with_a_notice(odd_images: Path) -> None:
+    (odd_images / "c").mkdir()
+    with pytest.raises(ValueError, match=r"expected images in every class, found none in c$"):
+        read_folders(odd_images)
     notices: list[str] = []
-    assert read_folders(odd_pictures, on_bad="skip", notice=notices.append).classes == ("a", "b")
-    assert notices == [f"skipped: class c of {odd_pictures} has no pictures"]
+    assert read_folders(odd_images, on_bad="skip", notice=notices.append).classes == ("a", "b")
+    assert notices == [f"skipped: class c of {odd_images} has no images"]
 
 
-def test_classes_of_a_network_are_kept_in_their_order(odd_pictures: Path) -> None:
-    images = read_folders(odd_pictures, classes=("b", "z", "a"))
+def test_classes_of_a_network_are_kept_in_their_order(odd_images: Path) -> None:
+    images = read_folders(odd_images, classes=("b", "z", "a"))
     assert images.classes == ("b", "z", "a")
     assert images.labels == (2, 2, 2, 0, 0, 0)
     with pytest.raises(ValueError, match=r"the classes are a; found also b$"):
-        read_folders(odd_pictures, classes=("a",))
+        read_folders(odd_images, classes=("a",))
 
 
 def test_missing_folders_are_named(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_missing_folders_are_named(tmp_path: Path) -> None:
 
 
 def test_voc_lists(tmp_path: Path) -> None:
-    write_shape_voc(tmp_path, pictures={"trainval": 6, "test": 3}, shapes=("bar", "disc"))
+    write_shape_voc(tmp_path, images={"trainval": 6, "test": 3}, shapes=("bar", "disc"))
     path = tmp_path / "ImageSets" / "Main" / "disc_trainval.txt"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0].rpartition(" ")[0] + " 0", *lines[1:]]))
@@ -102,7 +102,7 @@ def test_voc_lists(tmp_path: Path) -> None:
 
 
 def test_voc_classes_from_annotations(tmp_path: Path) -> None:
-    write_shape_voc(tmp_path, pictures={"test": 2}, shapes=("bar",))
+    write_shape_voc(tmp_path, images={"test": 2}, shapes=("bar",))
     (tmp_path / "ImageSets" / "Main" / "bar_test.txt").unlink()
     (tmp_path / "Annotations").mkdir()
     objects = "<object><name>cat</name><difficult>1</difficult></object><object><name>dog</name></object>"
@@ -115,18 +115,18 @@ def test_voc_classes_from_annotations(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("line", "complaint"),
-    [("test_000 2", "expected a picture's name and -1, 0 or 1"), ("test_001 1", "found none for test_000")],
+    [("test_000 2", "expected an image's name and -1, 0 or 1"), ("test_001 1", "found none for test_000")],
 )
 def test_wrong_voc_lists_are_named(tmp_path: Path, line: str, complaint: str) -> None:
-    write_shape_voc(tmp_path, pictures={"test": 1}, shapes=("bar",))
+    write_shape_voc(tmp_path, images={"test": 1}, shapes=("bar",))
     (tmp_path / "ImageSets" / "Main" / "bar_test.txt").write_text(line)
     with pytest.raises(ValueError, match=complaint):
         read_voc_classification(tmp_path, "test")
 
 
-def test_generated_pictures_follow_from_the_seed_and_vary_in_size(tmp_path: Path) -> None:
+def test_generated_images_follow_from_the_seed_and_vary_in_size(tmp_path: Path) -> None:
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
-        write_shape_folders(tmp_path / name, pictures={"train": 4}, seed=seed)
+        write_shape_folders(tmp_path / name, images={"train": 4}, seed=seed)
     one, two, three = (read_folders(tmp_path / name / "train") for name in ("one", "two", "three"))
     assert [path.read_bytes() for path in one.paths] == [path.read_bytes() for path in two.paths]
     assert [path.read_bytes() for path in one.paths] != [path.read_bytes() for path in three.paths]
@@ -143,7 +143,7 @@ def test_resizing_keeps_the_aspect_and_bounds_the_length() -> None:
     assert resize_shorter(torch.zeros(3, 1, 10_000), 50).shape == (3, 50, 400)
 
 
-def test_pictures_follow_from_seed_and_epoch_alone(shapes: Path) -> None:
+def test_images_follow_from_seed_and_epoch_alone(shapes: Path) -> None:
     images = read_folders(shapes / "train")
     data, other = TrainingImages(images, CONFIG), TrainingImages(images, CONFIG)
     data.begin_epoch(2)
@@ -155,7 +155,7 @@ def test_pictures_follow_from_seed_and_epoch_alone(shapes: Path) -> None:
     assert not any(torch.equal(other[row][0], first[row]) for row in range(len(other)))
 
 
-def test_reading_a_picture_leaves_torchs_random_numbers_alone(shapes: Path) -> None:
+def test_reading_a_image_leaves_torchs_random_numbers_alone(shapes: Path) -> None:
     data = TrainingImages(read_folders(shapes / "train"), CONFIG)
     torch.manual_seed(1)
     expected = torch.rand(3)
@@ -164,10 +164,10 @@ def test_reading_a_picture_leaves_torchs_random_numbers_alone(shapes: Path) -> N
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_augmentation_crops_flips_and_shifts_colours(shapes: Path) -> None:
+def test_augmentation_crops_flips_and_shifts_colors(shapes: Path) -> None:
     images = read_folders(shapes / "train").subset([0])
-    plain = TrainingImages(images, TrainingConfig(sizes=(32,), colour_shift=0.0))
-    shifted = TrainingImages(images, TrainingConfig(sizes=(32,), colour_shift=0.3))
+    plain = TrainingImages(images, TrainingConfig(sizes=(32,), color_shift=0.0))
+    shifted = TrainingImages(images, TrainingConfig(sizes=(32,), color_shift=0.3))
     kinds, means = set(), set()
     for epoch in range(60):
         plain.begin_epoch(epoch)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from small_networks import small_net
 
 from spp_ops.classification import Evaluation, NetworkConfig, TrainingConfig, ViewScorer, evaluate, make_views
-from spp_ops.classification.evaluation import Pictures
+from spp_ops.classification.evaluation import Images
 from spp_ops.classification.metrics import eleven_point_precision, mean_class_accuracy, tagged_results
 from spp_ops.classification.paper import ROWS, rows_for
 from spp_ops.datasets.folders import read_folders
@@ -32,13 +32,13 @@ def test_errors_and_accuracies() -> None:
     assert evaluation.as_data()["top5_error_percent"] is None
 
 
-def test_evaluation_averages_the_views_of_each_picture(pictures: Path) -> None:
-    images = read_folders(pictures / "val")
+def test_evaluation_averages_the_views_of_each_image(images: Path) -> None:
+    listed = read_folders(images / "val")
     scorer = ViewScorer(small_net(), make_views("10", 40))
-    evaluation = evaluate(scorer, images, make_fabric(torch.device("cpu")))
-    for row, picture in (Pictures(images.paths, range(len(images)))[i] for i in range(len(images))):
-        np.testing.assert_allclose(evaluation.scores[row], scorer(picture).mean(dim=0), rtol=1e-6)
-    assert evaluation.labels.tolist() == list(images.labels)
+    evaluation = evaluate(scorer, listed, make_fabric(torch.device("cpu")))
+    for row, image in (Images(listed.paths, range(len(listed)))[i] for i in range(len(listed))):
+        np.testing.assert_allclose(evaluation.scores[row], scorer(image).mean(dim=0), rtol=1e-6)
+    assert evaluation.labels.tolist() == list(listed.labels)
 
 
 def eleven_points_by_definition(truth: npt.NDArray[np.bool_], decisions: npt.NDArray[np.float64]) -> float:
@@ -58,7 +58,7 @@ def test_eleven_point_precision(rows: list[tuple[bool, int]]) -> None:
     assert eleven_point_precision(truth, decisions) == pytest.approx(eleven_points_by_definition(truth, decisions))
 
 
-def test_pictures_that_do_not_count_for_a_class_are_left_out() -> None:
+def test_images_that_do_not_count_for_a_class_are_left_out() -> None:
     tags = np.array([[1, -1], [-1, -1], [0, -1]], dtype=np.int8)
     results = tagged_results(tags, np.array([[1.0, 0], [0.0, 0], [5.0, 0]]), ("seen", "never seen"))
     assert results["ap_11_point_percent"] == {"seen": 100}

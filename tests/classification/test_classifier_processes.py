@@ -24,7 +24,7 @@ def train(data: Path, out: Path, processes: int) -> Checkpoint:
 @pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="torch comes without gloo")
 def test_two_processes_train_as_one(shapes: Path, tmp_path: Path) -> None:
     one, two = (train(shapes, tmp_path / str(processes), processes) for processes in (1, 2))
-    # 24 pictures in batches of 9, 9 and 6: the processes' shares differ in size.
+    # 24 images in batches of 9, 9 and 6: the processes' shares differ in size.
     for mine, other in zip(one.history, two.history, strict=True):
         assert mine["train_loss"] == pytest.approx(other["train_loss"], rel=1e-5)
         assert mine["val_error"] == other["val_error"]

@@ -18,7 +18,7 @@ from spp_ops.classification import Checkpoint, Job, NetworkConfig, TrainingConfi
 from spp_ops.classification.data import TrainingImages
 from spp_ops.classification.training import Trainer
 from spp_ops.datasets.folders import read_folders
-from spp_ops.datasets.labelled import LabelledImages
+from spp_ops.datasets.labeled import LabeledImages
 from spp_ops.engine.distributed import make_fabric
 
 CPU = torch.device("cpu")
@@ -26,14 +26,14 @@ NETWORK = NetworkConfig("squeezenet1_0", (2, 1), hidden=(16,))  # has dropout, a
 TRAINING = TrainingConfig(epochs=3, batch_size=8, sizes=(48, 40), lr=0.01, milestones=(2,), ema=0.5, seed=3)
 
 
-def images(folder: Path) -> tuple[LabelledImages, LabelledImages]:
+def listed(folder: Path) -> tuple[LabeledImages, LabeledImages]:
     train_images = read_folders(folder / "train")
     return train_images, read_folders(folder / "val", classes=train_images.classes)
 
 
 def run(folder: Path, job: Job, training: TrainingConfig = TRAINING) -> Checkpoint:
     torch.manual_seed(torch.seed() % 1000)  # whatever was drawn before must not matter
-    return train(*images(folder), NETWORK, training, job=job, device=CPU, console=Console(quiet=True))
+    return train(*listed(folder), NETWORK, training, job=job, device=CPU, console=Console(quiet=True))
 
 
 def assert_same(one: Checkpoint, two: Checkpoint) -> None:
@@ -96,11 +96,11 @@ def test_a_run_leaves_scalars_of_every_step_and_a_plot(shapes: Path, tmp_path: P
     assert not list(tmp_path.glob(".*")), "temporary files are left"
 
 
-def test_the_loss_falls(pictures: Path) -> None:
+def test_the_loss_falls(images: Path) -> None:
     net = small_net().train()
-    config = TrainingConfig(epochs=24, batch_size=8, sizes=(64, 48), lr=0.01, colour_shift=0.0)
+    config = TrainingConfig(epochs=24, batch_size=8, sizes=(64, 48), lr=0.01, color_shift=0.0)
     trainer = Trainer(net, config, make_fabric(CPU), prepare=lambda pixels: net.normalization(pixels.float()))
-    data = TrainingImages(images(pictures)[0], config)
+    data = TrainingImages(listed(images)[0], config)
     losses = [trainer.train_epoch(data) for _ in range(config.epochs)]
     assert sum(losses[-4:]) < 0.9 * sum(losses[:4])
 
@@ -112,7 +112,7 @@ def test_a_frozen_backbone_keeps_its_weights_and_statistics(shapes: Path) -> Non
     config = TrainingConfig(batch_size=8, sizes=(32,), backbone_lr=0.0)
     trainer = Trainer(net, config, make_fabric(CPU), prepare=torch.Tensor.float)
     head = net.head.state_dict()["fc6.weight"].clone()
-    trainer.train_epoch(TrainingImages(images(shapes)[0], config))
+    trainer.train_epoch(TrainingImages(listed(shapes)[0], config))
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.backbone.state_dict().items())
     assert not torch.equal(net.head.state_dict()["fc6.weight"], head)
 

@@ -1,4 +1,4 @@
-"""Views: how many, where, and that pooling them from maps gives what cutting them from the picture gives."""
+"""Views: how many, where, and that pooling them from maps gives what cutting them from the image gives."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_scales_follow_the_window() -> None:
     assert [scale.scale for scale in make_views("96", 112).scales] == [112, 128, 150, 180, 224, 280]
 
 
-def test_nine_windows_are_centre_corners_and_side_middles() -> None:
+def test_nine_windows_are_center_corners_and_side_middles() -> None:
     corners = window_corners(make_views("96").scales[1].places, 256, 356, 224)
     assert {tuple(corner) for corner in corners.tolist()} == {(x, y) for x in (0, 66, 132) for y in (0, 16, 32)}
 
@@ -45,7 +45,7 @@ def test_windows_have_the_cells_of_a_crop_and_stay_on_the_map() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_maps_give_what_the_views_give_as_pictures_where_cells_and_windows_are_aligned(name: str) -> None:
+def test_maps_give_what_the_views_give_as_images_where_cells_and_windows_are_aligned(name: str) -> None:
     """A backbone without padding and windows at multiples of its stride: then the two are the same sums."""
     image = torch.randint(0, 256, (3, 32, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     views = make_views(name, 32)
@@ -62,14 +62,14 @@ def test_maps_give_what_the_views_give_as_pictures_where_cells_and_windows_are_a
     assert len(from_maps.unique(dim=0)) > len(views) // 2  # views differ, so that the comparison says something
 
 
-def test_full_view_is_the_network_on_the_whole_picture() -> None:
+def test_full_view_is_the_network_on_the_whole_image() -> None:
     image = torch.randint(0, 256, (3, 50, 90), dtype=torch.uint8)
     net = small_net(3, padding=1)
     pixels = net.normalization(resize_shorter(image, 64).float())[None]
     torch.testing.assert_close(ViewScorer(net, make_views("full", 56))(image), net(pixels).softmax(dim=1))
 
 
-def test_mirrored_views_of_a_mirrored_picture_are_the_views_of_the_picture() -> None:
+def test_flipped_views_of_a_flipped_image_are_the_views_of_the_image() -> None:
     image = torch.randint(0, 256, (3, 40, 64), dtype=torch.uint8)
     scorer = ViewScorer(small_net(3), make_views("10", 32), "images")
     torch.testing.assert_close(scorer(image.flip(2))[5:], scorer(image)[:5])
@@ -77,14 +77,14 @@ def test_mirrored_views_of_a_mirrored_picture_are_the_views_of_the_picture() -> 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (7, 5)])
 @pytest.mark.parametrize("name", ["full", "96+2"])
-def test_any_picture_has_views(size: tuple[int, int], name: str) -> None:
+def test_any_image_has_views(size: tuple[int, int], name: str) -> None:
     image = torch.full((3, *size), 90, dtype=torch.uint8)
     scores = ViewScorer(small_net(3), make_views(name, 28))(image)
     assert scores.isfinite().all()
     torch.testing.assert_close(scores.sum(dim=1), torch.ones(len(scores)))
 
 
-def test_a_network_without_a_pyramid_takes_windows_as_pictures_only() -> None:
+def test_a_network_without_a_pyramid_takes_windows_as_images_only() -> None:
     with torch.device("meta"):
         net = zf5(2, levels=None, hidden=(4,))
     with pytest.raises(ValueError, match="source: expected images"):

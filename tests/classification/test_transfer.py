@@ -54,7 +54,7 @@ def test_svms_leave_out_what_does_not_count() -> None:
     np.testing.assert_array_equal(decisions, svms.decide(rows[:4], tags[:4], rows))
     assert (decisions[:2] > 0).all()
     assert (decisions[2:4] < 0).all()
-    with pytest.raises(ValueError, match="expected pictures with and without a to train on"):
+    with pytest.raises(ValueError, match="expected images with and without a to train on"):
         svms.decide(rows[:2], tags[:2], rows)
 
 
@@ -64,7 +64,7 @@ def test_random_splits_are_disjoint_and_of_the_wanted_sizes() -> None:
     assert not set(train) & set(test)
     assert np.bincount(labels[train]).tolist() == [4, 4, 4]
     assert np.bincount(labels[test]).tolist() == [1, 10, 10]
-    with pytest.raises(ValueError, match="train_per_class: expected fewer than the 5 pictures of class 0, got 5"):
+    with pytest.raises(ValueError, match="train_per_class: expected fewer than the 5 images of class 0, got 5"):
         random_split(labels, 5, 10, np.random.default_rng(0))
 
 
@@ -72,24 +72,24 @@ def test_one_vs_rest_tags() -> None:
     assert tags_of(np.array([1, 0]), 3).tolist() == [[-1, 1, -1], [1, -1, -1]]
 
 
-def test_folders(pictures: Path) -> None:
+def test_folders(images: Path) -> None:
     setting = Setting(LayerFeatures(NET, "spp", "full", 48), c=100.0)
-    fixed = train_and_val(setting, pictures)
-    train, val = read_folders(pictures / "train"), read_folders(pictures / "val")
+    fixed = train_and_val(setting, images)
+    train, val = read_folders(images / "train"), read_folders(images / "val")
     decisions = LinearSVMs(train.classes, 100.0).decide(
         extract(setting.features, train.paths), tags_of(np.array(train.labels), 2), extract(setting.features, val.paths)
     )
     right = decisions.argmax(axis=1) == np.array(val.labels)
     assert fixed["mean_class_accuracy_percent"] == pytest.approx(100 * right.mean())  # classes are of one size
 
-    results = random_splits(setting, pictures, (4, 10, 6))
+    results = random_splits(setting, images, (4, 10, 6))
     assert len(results["accuracies_percent"]) == 4
     assert results["mean_class_accuracy_percent"] == pytest.approx(np.mean(results["accuracies_percent"]))
-    assert results == random_splits(setting, pictures, (4, 10, 6))
+    assert results == random_splits(setting, images, (4, 10, 6))
 
 
 def test_voc_results_are_better_than_chance(tmp_path: Path) -> None:
-    write_shape_voc(tmp_path, pictures={"trainval": 60, "test": 30}, shapes=("bar", "triangle"), seed=2)
+    write_shape_voc(tmp_path, images={"trainval": 60, "test": 30}, shapes=("bar", "triangle"), seed=2)
     results = voc(Setting(LayerFeatures(NET, "spp", "full", 64), c=100.0), tmp_path, ("trainval", "test"))
     assert set(results["ap_11_point_percent"]) == {"bar", "triangle"}
-    assert results["mean_ap_area_percent"] > 60  # 40 % of the pictures show a class
+    assert results["mean_ap_area_percent"] > 60  # 40 % of the images show a class

@@ -1,4 +1,4 @@
-"""The classification commands from the first picture to the last table, and what they say to bad input."""
+"""The classification commands from the first image to the last table, and what they say to bad input."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def spp_ops(*arguments: object) -> Result:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    return write_shape_folders(folder, pictures={"train": 8, "val": 3}, shapes=("cross", "disc"))
+    return write_shape_folders(folder, images={"train": 8, "val": 3}, shapes=("cross", "disc"))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_evaluation_prints_a_table_and_writes_json(
     assert result.exit_code == 0, result.output
     assert "paper" in result.output or views == "96"  # of 96 views without the full ones the paper has none
     figures = json.loads(path.read_text())
-    assert figures["pictures"] == 6
+    assert figures["images"] == 6
     assert figures["views"]["name"] == views
     assert figures["views"]["window"] == 48
     wrong = figures["top1_error_percent"] * 6 / 100
@@ -87,12 +87,12 @@ def test_transfer_from_a_run(data: Path, run: Path, tmp_path: Path) -> None:
     assert len(json.loads(path.read_text())["accuracies_percent"]) == 3
 
 
-def test_bad_pictures_are_skipped_by_name_where_that_is_asked_for(data: Path, run: Path, tmp_path: Path) -> None:
+def test_bad_images_are_skipped_by_name_where_that_is_asked_for(data: Path, run: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(data, tmp_path / "data"))
-    (copy / "val" / "disc" / "bad.png").write_bytes(b"no picture")
+    (copy / "val" / "disc" / "bad.png").write_bytes(b"no image")
     refused = spp_ops("evaluate-classifier", copy, "--weights", run, "--device", "cpu")
     assert refused.exit_code == 2
-    assert "1 of 7 pictures can't be used: cannot read image" in refused.stderr
+    assert "1 of 7 images can't be used: cannot read image" in refused.stderr
     skipped = spp_ops("evaluate-classifier", copy, "--weights", run, "--device", "cpu", "--bad-images", "skip")
     assert skipped.exit_code == 0, skipped.output
     assert "bad.png" in skipped.output.replace("\n", "")

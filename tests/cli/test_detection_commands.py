@@ -15,7 +15,7 @@ from scenes import read_scenes, scene_detector, write_scenes
 from small_detectors import small_detector
 
 from spp_ops.cli import main
-from spp_ops.cli._findings import image_ids, picture_names
+from spp_ops.cli._findings import image_ids, image_names
 from spp_ops.detection import ProposalConfig, SPPDetector
 from spp_ops.detection.evaluation.evaluate import evaluate_detections
 
@@ -48,7 +48,7 @@ def photos(scenes: Path) -> list[Path]:
     return list(read_scenes(scenes, "test").paths)
 
 
-def test_detect_writes_pictures_and_what_the_detector_finds(photos: list[Path], runs: Path, tmp_path: Path) -> None:
+def test_detect_writes_images_and_what_the_detector_finds(photos: list[Path], runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "found"
     result = spp_ops("detect", *photos, "--weights", runs / "own", "--out", out, "--score-threshold", 0.3)
     assert result.exit_code == 0, result.output
@@ -58,7 +58,7 @@ def test_detect_writes_pictures_and_what_the_detector_finds(photos: list[Path], 
     for photo, entry in zip(photos, content["images"], strict=True):
         assert entry["image"] == str(photo)
         assert (entry["width"], entry["height"]) == Image.open(photo).size
-        assert Image.open(out / entry["picture"]).width >= 500
+        assert Image.open(out / entry["drawing"]).width >= 500
         for got, expected in zip(entry["objects"], detector.detect(photo).as_data(), strict=True):
             assert got["class"] == expected["class"]
             assert got["score"] == pytest.approx(expected["score"], abs=1e-5)
@@ -70,13 +70,13 @@ def test_detect_keeps_sure_boxes_alone_unless_told_otherwise(photos: list[Path],
     for run, threshold in (("own", 0.5), ("margin", 0.0)):
         out = tmp_path / run
         options = ["--proposals", "edge-boxes", "--windows", 50] if run == "margin" else []
-        result = spp_ops("detect", *photos, "--weights", runs / run, "--out", out, "--no-pictures", *options)
+        result = spp_ops("detect", *photos, "--weights", runs / run, "--out", out, "--no-images", *options)
         assert result.exit_code == 0, result.output
         assert [file.name for file in out.iterdir()] == ["detections.json"]
-        images = json.loads((out / "detections.json").read_text())["images"]
-        scores = [each["score"] for image in images for each in image["objects"]]
+        entries = json.loads((out / "detections.json").read_text())["images"]
+        scores = [each["score"] for entry in entries for each in entry["objects"]]
         assert all(score >= threshold for score in scores)
-        assert all(image["picture"] is None for image in images)
+        assert all(entry["drawing"] is None for entry in entries)
 
 
 def test_detect_in_cocos_format(photos: list[Path], runs: Path, tmp_path: Path) -> None:
@@ -92,11 +92,11 @@ def test_detect_in_cocos_format(photos: list[Path], runs: Path, tmp_path: Path) 
     assert {coco.cats[each["category_id"]]["name"] for each in loaded.anns.values()} <= {"blue", "red"}
 
 
-def test_ids_and_names_of_pictures() -> None:
+def test_ids_and_names_of_images() -> None:
     assert image_ids([Path("a/000139.jpg"), Path("a/12.jpg")]) == [139, 12]
     assert image_ids([Path("a/12.jpg"), Path("b/12.jpg")]) == [1, 2]
     assert image_ids([Path("a/12.jpg"), Path("b/x.jpg")]) == [1, 2]
-    assert picture_names([Path("a/1.jpg"), Path("b/1.png"), Path("1_2.jpg"), Path("c/1.jpg")]) == [
+    assert image_names([Path("a/1.jpg"), Path("b/1.png"), Path("1_2.jpg"), Path("c/1.jpg")]) == [
         *("1.jpg", "1_2.jpg", "1_2_2.jpg", "1_3.jpg")
     ]
 
@@ -111,7 +111,7 @@ def test_evaluation_is_that_of_the_detectors_boxes(
     assert result.exit_code == 0, result.output
     assert "59.2" in result.output or "60.9" in result.output  # the paper's
     figures = json.loads((tmp_path / "e.json").read_text())
-    assert figures["pictures"] == 5
+    assert figures["images"] == 5
     assert len(figures["detectors"]) == len(weights)
     if len(weights) == 1:
         images = read_scenes(scenes, "test")
@@ -158,15 +158,13 @@ def test_two_processes_print_one_table(scenes: Path, runs: Path, tmp_path: Path)
     assert one["classes"] == two["classes"]
 
 
-def test_bad_pictures_are_skipped_by_name_where_that_is_asked_for(
-    photos: list[Path], runs: Path, tmp_path: Path
-) -> None:
+def test_bad_images_are_skipped_by_name_where_that_is_asked_for(photos: list[Path], runs: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
-    bad.write_bytes(b"no picture")
+    bad.write_bytes(b"no image")
     arguments = ["detect", bad, photos[0], "--weights", runs / "a", "--out", tmp_path / "out"]
     refused = spp_ops(*arguments)
     assert refused.exit_code == 2
-    assert "1 of 2 pictures can't be used: cannot read image" in refused.stderr
+    assert "1 of 2 images can't be used: cannot read image" in refused.stderr
     skipped = spp_ops(*arguments, "--bad-images", "skip")
     assert skipped.exit_code == 0, skipped.output
     assert "bad.png" in skipped.output.replace("\n", "")

@@ -38,7 +38,7 @@ def save(path: Path, lists: dict[str, list[Any]]) -> None:
 
 @pytest.fixture
 def lists(tmp_path: Path) -> dict[str, list[Any]]:
-    """What the annotation file holds; three pictures of 40 x 30 are there."""
+    """What the annotation file holds; three images of 40 x 30 are there."""
     for image in IMAGES:
         path = tmp_path / image["file_name"]
         path.parent.mkdir(exist_ok=True)
@@ -57,7 +57,7 @@ def read_skipping(tmp_path: Path, lists: dict[str, list[Any]], **options: Any) -
     return read(tmp_path, lists, on_bad="skip", notice=notices.append, **options), notices
 
 
-def test_pictures_boxes_crowds_and_areas(tmp_path: Path, lists: dict[str, list[Any]]) -> None:
+def test_images_boxes_crowds_and_areas(tmp_path: Path, lists: dict[str, list[Any]]) -> None:
     images = read(tmp_path, lists)
     assert images.ids == (70, 7, 9)
     assert images.names == ("a", "b", "c")
@@ -92,8 +92,8 @@ def test_an_unknown_class_is_named_once(tmp_path: Path, lists: dict[str, list[An
 BAD_OBJECTS = [
     ({"bbox": [10, 5, 0, 15]}, "no pixel is inside"),
     ({"bbox": [10, 5, -3, 15]}, "no pixel is inside"),
-    ({"bbox": [10, 5, 31, 15]}, "not inside the picture, which is 40 x 30"),
-    ({"bbox": [-1, 5, 20, 15]}, "not inside the picture"),
+    ({"bbox": [10, 5, 31, 15]}, "not inside the image, which is 40 x 30"),
+    ({"bbox": [-1, 5, 20, 15]}, "not inside the image"),
     ({"bbox": [10, 5, float("nan"), 15]}, "expected finite numbers"),
     ({"bbox": [10, 5, 20]}, "bbox: expected x, y, width and height"),
     ({"bbox": "large"}, "bbox: expected x, y, width and height"),
@@ -124,17 +124,17 @@ def test_ids_that_come_twice(tmp_path: Path, lists: dict[str, list[Any]]) -> Non
     assert images.ids == (70, 7)
 
 
-BAD_PICTURES: list[tuple[dict[str, Any], str]] = [
+BAD_IMAGES: list[tuple[dict[str, Any], str]] = [
     ({"file_name": "none.png"}, "no image file at .*none.png"),
     ({"file_name": None}, "file_name: expected a path, got None"),
-    ({"height": 31}, "size 40 x 31, but the picture is 40 x 30"),
+    ({"height": 31}, "size 40 x 31, but the image is 40 x 30"),
     ({"height": None}, "height: expected a whole number, got None"),
     ({"file_name": "broken.png"}, "cannot read image .*broken.png"),
 ]
 
 
-@pytest.mark.parametrize(("change", "complaint"), BAD_PICTURES)
-def test_bad_pictures(tmp_path: Path, lists: dict[str, list[Any]], change: dict[str, Any], complaint: str) -> None:
+@pytest.mark.parametrize(("change", "complaint"), BAD_IMAGES)
+def test_bad_images(tmp_path: Path, lists: dict[str, list[Any]], change: dict[str, Any], complaint: str) -> None:
     (tmp_path / "broken.png").write_bytes(b"\x89PNG no more")
     lists["images"][0].update(change)
     with pytest.raises(ValueError, match=rf"set\.json:3: images, id 70: {complaint}"):
@@ -142,7 +142,7 @@ def test_bad_pictures(tmp_path: Path, lists: dict[str, list[Any]], change: dict[
     if "file_name" not in change or change["file_name"] is not None:
         images, notices = read_skipping(tmp_path, lists)
         assert images.ids == (7, 9)
-        assert len(notices) == 1  # the objects of a picture that is skipped go with it
+        assert len(notices) == 1  # the objects of an image that is skipped go with it
 
 
 @pytest.mark.parametrize("name", ["images", "annotations", "categories"])
@@ -203,7 +203,7 @@ def test_lists_are_what_the_json_module_reads(tmp_path: Path) -> None:
             assert [read.at(name, row) for row in range(len(starts))] == [f"{read.path}:{line}" for line in lines]
 
 
-def test_boxes_of_stored_pictures_turn_with_them(tmp_path: Path, lists: dict[str, list[Any]]) -> None:
+def test_boxes_of_stored_images_turn_with_them(tmp_path: Path, lists: dict[str, list[Any]]) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6  # a quarter turn clockwise: x comes from the height
     Image.new("RGB", (40, 30)).save(tmp_path / "deep" / "b.png", exif=exif)

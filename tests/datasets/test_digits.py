@@ -15,7 +15,7 @@ from spp_ops.demo.digits import digit_sources, write_digit_voc
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_digit_voc(tmp_path_factory.mktemp("digits"), pictures={"train": 30, "test": 10})
+    return write_digit_voc(tmp_path_factory.mktemp("digits"), images={"train": 30, "test": 10})
 
 
 @pytest.fixture(scope="module")
@@ -51,18 +51,18 @@ def test_boxes_do_not_overlap(digits: Path) -> None:
 
 
 def test_one_split_alone_is_the_same_as_among_all(digits: Path, tmp_path: Path) -> None:
-    root = write_digit_voc(tmp_path, pictures={"train": 30, "test": 10}, only="test")
+    root = write_digit_voc(tmp_path, images={"train": 30, "test": 10}, only="test")
     files = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
     assert len(files) == 10 + 10 + 1
     assert all((root / file).read_bytes() == (digits / file).read_bytes() for file in files)
     with pytest.raises(ValueError, match="only: expected one of train, test, got 'val'"):
-        write_digit_voc(tmp_path, pictures={"train": 30, "test": 10}, only="val")
+        write_digit_voc(tmp_path, images={"train": 30, "test": 10}, only="val")
 
 
 def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
     contents = []
     for name, seed, count in (("a", 3, 2), ("b", 3, 2), ("c", 4, 2)):
-        root = write_digit_voc(tmp_path / name, pictures={"train": count, "test": 1}, seed=seed)
+        root = write_digit_voc(tmp_path / name, images={"train": count, "test": 1}, seed=seed)
         files = sorted(path for path in root.rglob("*") if path.is_file())
         contents.append({path.relative_to(root): path.read_bytes() for path in files})
     assert len(contents[0]) == 8
@@ -84,9 +84,9 @@ def test_splits_share_no_digit_and_no_part_of_a_photo(sources: list[Sources]) ->
 
 
 def test_boxes_are_tight_about_the_ink(sources: list[Sources]) -> None:
-    grey = np.full((300, 300, 3), 128, np.uint8)
+    gray = np.full((300, 300, 3), 128, np.uint8)
     for seed in range(10):
-        scene = draw_scene(Sources(sources[0].digits, [grey]), (200, 200), np.random.default_rng(seed))
+        scene = draw_scene(Sources(sources[0].digits, [gray]), (200, 200), np.random.default_rng(seed))
         ground = np.median(scene.pixels, axis=(0, 1))
         ink = np.abs(scene.pixels - ground).max(axis=2) > 12
         inside = np.zeros_like(ink)
@@ -106,7 +106,7 @@ def test_a_digit_has_about_the_height_asked_for(sources: list[Sources], height: 
     assert np.median([len(shade) for shade in shades]) == pytest.approx(height, rel=0.2)
 
 
-def test_small_pictures_have_digits_too(sources: list[Sources]) -> None:
+def test_small_images_have_digits_too(sources: list[Sources]) -> None:
     scenes: list[Scene] = [draw_scene(sources[1], (40, 40), np.random.default_rng(seed)) for seed in range(20)]
     assert all(len(scene.names) == len(scene.boxes) >= 1 for scene in scenes)
     assert all(scene.boxes.shape[1:] == (4,) for scene in scenes)
@@ -115,8 +115,8 @@ def test_small_pictures_have_digits_too(sources: list[Sources]) -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"pictures": {"train": 0}}, "pictures: expected at least 1 in every split, got {'train': 0}"),
-        ({"pictures": {}}, "pictures: expected at least 1"),
+        ({"images": {"train": 0}}, "images: expected at least 1 in every split, got {'train': 0}"),
+        ({"images": {}}, "images: expected at least 1"),
         ({"sides": (300, 200)}, r"sides: expected a range .*got \(300, 200\)"),
         ({"sides": (10, 200)}, "sides: expected a range that starts at 40"),
     ],

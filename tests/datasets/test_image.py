@@ -1,4 +1,4 @@
-"""Every kind of picture becomes 8-bit RGB, or a clear error that names the file."""
+"""Every kind of image becomes 8-bit RGB, or a clear error that names the file."""
 
 from pathlib import Path
 
@@ -31,13 +31,13 @@ def test_rgb_file_array_and_pillow_image_agree(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "CMYK", "YCbCr", "I;16", "I"])
 def test_modes(mode: str, tmp_path: Path) -> None:
-    grey = np.full((4, 5), 200, np.uint8)
+    gray = np.full((4, 5), 200, np.uint8)
     if mode == "I;16":
-        image = Image.fromarray((grey.astype(np.uint16) << 8) + 17)
+        image = Image.fromarray((gray.astype(np.uint16) << 8) + 17)
     elif mode == "I":
-        image = Image.fromarray((grey.astype(np.int32) << 8) + 17)
+        image = Image.fromarray((gray.astype(np.int32) << 8) + 17)
     else:
-        image = Image.fromarray(grey).convert("RGB").convert(mode, dither=Image.Dither.NONE)
+        image = Image.fromarray(gray).convert("RGB").convert(mode, dither=Image.Dither.NONE)
     path = save(tmp_path / ("a.tif" if mode in ("CMYK", "YCbCr", "I") else "a.png"), image)
     expected = 255 if mode == "1" else 200
     loaded = load_image(path)
@@ -119,7 +119,7 @@ def test_bad_arrays(array: np.ndarray) -> None:
         load_image(3)  # type: ignore[arg-type]
 
 
-def test_normalised_tensor() -> None:
+def test_normalized_tensor() -> None:
     pixels = gradient()
     tensor = to_tensor(pixels)
     assert tensor.shape == (1, 3, 6, 8)

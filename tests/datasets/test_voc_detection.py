@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 from benchmarks.data_root import data_root
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.image import load_image
-from spp_ops.datasets.sizes import PictureSize
+from spp_ops.datasets.sizes import ImageSize
 from spp_ops.datasets.voc import write_annotation, write_list
 from spp_ops.datasets.voc_detection import read_voc_detection
 
@@ -21,7 +21,7 @@ BOX = np.array([[10, 5, 29, 19]], np.float32)
 
 @pytest.fixture
 def voc(tmp_path: Path) -> Path:
-    """Three pictures of 40 x 30: a cat, a dog, and a cat in a .png."""
+    """Three images of 40 x 30: a cat, a dog, and a cat in a .png."""
     (tmp_path / "JPEGImages").mkdir()
     for name, shown, ending in (("one", "cat", "jpg"), ("two", "dog", "jpg"), ("three", "cat", "png")):
         Image.new("RGB", (40, 30), (90, 90, 90)).save(tmp_path / "JPEGImages" / f"{name}.{ending}")
@@ -43,7 +43,7 @@ def read_skipping(voc: Path) -> tuple[DetectionImages, list[str]]:
     return read_voc_detection(voc, "train", on_bad="skip", notice=notices.append), notices
 
 
-def test_pictures_and_boxes_come_out_zero_based(voc: Path) -> None:
+def test_images_and_boxes_come_out_zero_based(voc: Path) -> None:
     images = read_voc_detection(voc, "train")
     assert images.names == ("one", "two", "three")
     assert images.ids == (0, 1, 2)
@@ -82,7 +82,7 @@ def test_parts_of_objects_are_not_taken_for_them(voc: Path) -> None:
     assert np.array_equal(images.objects[0].boxes, BOX)
 
 
-def test_subset_keeps_pictures_names_and_objects_together(voc: Path) -> None:
+def test_subset_keeps_images_names_and_objects_together(voc: Path) -> None:
     images = read_voc_detection(voc, "train").subset([2, 1])
     assert images.names == ("three", "two")
     assert images.ids == (2, 1)
@@ -93,8 +93,8 @@ def test_subset_keeps_pictures_names_and_objects_together(voc: Path) -> None:
 BAD_OBJECTS = [
     ("<xmax>30<", "<xmax>9<", 13, "no pixel is inside"),
     ("<ymax>20<", "<ymax>5<", 13, "no pixel is inside"),
-    ("<xmax>30<", "<xmax>41<", 13, "not inside the picture, which is 40 x 30"),
-    ("<ymin>6<", "<ymin>0<", 13, "ymin 0, .* counted from 1: not inside the picture"),
+    ("<xmax>30<", "<xmax>41<", 13, "not inside the image, which is 40 x 30"),
+    ("<ymin>6<", "<ymin>0<", 13, "ymin 0, .* counted from 1: not inside the image"),
     ("<xmin>11<", "<xmin>nan<", 13, "expected finite numbers"),
     ("<xmax>30<", "<xmax>wide<", 16, "xmax: expected a number, got 'wide'"),
     ("<xmax>30</xmax>", "", 13, "expected xmax, found none"),
@@ -112,12 +112,12 @@ def test_bad_objects_are_refused_with_file_and_line(voc: Path, old: str, new: st
     images, notices = read_skipping(voc)
     assert images.names == ("one", "three")
     assert images.classes == ("cat",)
-    assert len(notices) == 2  # the object, and the picture that has no other
+    assert len(notices) == 2  # the object, and the image that has no other
     assert f"two.xml:{line}:" in notices[0]
     assert "none of its objects can be used" in notices[1]
 
 
-def test_a_bad_object_leaves_the_others_of_its_picture(voc: Path) -> None:
+def test_a_bad_object_leaves_the_others_of_its_image(voc: Path) -> None:
     boxes = np.array([[3, 3, 2, 9], [0, 0, 39, 29]], np.float32)
     write_annotation(voc / "Annotations" / "two.xml", "two.jpg", (40, 30), boxes, ["dog", "dog"])
     images, notices = read_skipping(voc)
@@ -126,7 +126,7 @@ def test_a_bad_object_leaves_the_others_of_its_picture(voc: Path) -> None:
     assert len(notices) == 1
 
 
-def test_an_unknown_class_leaves_its_picture_without_objects(voc: Path) -> None:
+def test_an_unknown_class_leaves_its_image_without_objects(voc: Path) -> None:
     with pytest.raises(ValueError, match=r"two\.xml:8: unknown class 'dog'; the classes are cat"):
         read_voc_detection(voc, "train", classes=("cat",))
     notices: list[str] = []
@@ -153,7 +153,7 @@ def _other_size(voc: Path) -> None:
     edit(voc, "two", "<width>40<", "<width>80<")
 
 
-def _no_picture(voc: Path) -> None:
+def _no_image(voc: Path) -> None:
     (voc / "JPEGImages" / "two.jpg").unlink()
 
 
@@ -161,29 +161,29 @@ def _no_annotation(voc: Path) -> None:
     (voc / "Annotations" / "two.xml").unlink()
 
 
-def _broken_picture(voc: Path) -> None:
+def _broken_image(voc: Path) -> None:
     (voc / "JPEGImages" / "two.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
 
 
 def _path_of_a_folder(voc: Path) -> None:
-    _no_picture(voc)
+    _no_image(voc)
     (voc / "JPEGImages" / "two.jpg").mkdir()
 
 
-BAD_PICTURES = [
+BAD_IMAGES = [
     (_not_xml, r"two\.xml:19: not XML: mismatched tag"),
     (_no_xml, r"two\.xml:1: not XML: no element found"),
     (_no_objects, r"two\.xml:1: expected objects, found none"),
-    (_other_size, r"two\.xml:3: size 80 x 30, but the picture is 40 x 30"),
-    (_no_picture, r"train\.txt:2: no picture two in .*JPEGImages"),
+    (_other_size, r"two\.xml:3: size 80 x 30, but the image is 40 x 30"),
+    (_no_image, r"train\.txt:2: no image two in .*JPEGImages"),
     (_no_annotation, r"train\.txt:2: no annotation at .*two\.xml"),
-    (_broken_picture, r"cannot read image .*two\.jpg"),
-    (_path_of_a_folder, r"train\.txt:2: no picture two in .*JPEGImages"),
+    (_broken_image, r"cannot read image .*two\.jpg"),
+    (_path_of_a_folder, r"train\.txt:2: no image two in .*JPEGImages"),
 ]
 
 
-@pytest.mark.parametrize(("spoil", "complaint"), BAD_PICTURES, ids=[spoil.__name__ for spoil, _ in BAD_PICTURES])
-def test_bad_pictures_are_refused_or_skipped(voc: Path, spoil: Callable[[Path], None], complaint: str) -> None:
+@pytest.mark.parametrize(("spoil", "complaint"), BAD_IMAGES, ids=[spoil.__name__ for spoil, _ in BAD_IMAGES])
+def test_bad_images_are_refused_or_skipped(voc: Path, spoil: Callable[[Path], None], complaint: str) -> None:
     spoil(voc)
     with pytest.raises(ValueError, match=complaint):
         read_voc_detection(voc, "train")
@@ -198,11 +198,11 @@ def test_everything_wrong_is_counted_and_the_first_few_named(voc: Path) -> None:
     write_list(voc / "ImageSets" / "Main" / "train.txt", names)
     with pytest.raises(ValueError, match=r"train\.txt:1: .*train\.txt:2: .*train\.txt:3: .*; and 2 more"):
         read_voc_detection(voc, "train")
-    with pytest.raises(ValueError, match=r"train\.txt: expected pictures with objects, found none that can be used"):
+    with pytest.raises(ValueError, match=r"train\.txt: expected images with objects, found none that can be used"):
         read_skipping(voc)
 
 
-def test_pictures_listed_twice_count_once(voc: Path) -> None:
+def test_images_listed_twice_count_once(voc: Path) -> None:
     write_list(voc / "ImageSets" / "Main" / "train.txt", ["one", "", "one"])
     images, notices = read_skipping(voc)
     assert images.names == ("one",)
@@ -210,10 +210,10 @@ def test_pictures_listed_twice_count_once(voc: Path) -> None:
 
 
 def test_missing_and_empty_lists(voc: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no list of pictures at .*val\.txt"):
+    with pytest.raises(FileNotFoundError, match=r"no list of images at .*val\.txt"):
         read_voc_detection(voc, "val")
     write_list(voc / "ImageSets" / "Main" / "val.txt", [])
-    with pytest.raises(ValueError, match=r"val\.txt: expected at least one picture, found none"):
+    with pytest.raises(ValueError, match=r"val\.txt: expected at least one image, found none"):
         read_voc_detection(voc, "val", on_bad="skip")
 
 
@@ -223,7 +223,7 @@ def test_an_unknown_choice_is_refused(voc: Path) -> None:
 
 
 def _turned(path: Path, orientation: int) -> None:
-    """A stored picture of 40 x 30, black but for a white block at 10, 5, 29, 19, to be turned as EXIF says."""
+    """A stored image of 40 x 30, black but for a white block at 10, 5, 29, 19, to be turned as EXIF says."""
     pixels = np.zeros((30, 40, 3), np.uint8)
     pixels[5:20, 10:30] = 255
     exif = Image.Exif()
@@ -232,20 +232,20 @@ def _turned(path: Path, orientation: int) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_boxes_turn_as_pictures_do(voc: Path, orientation: int) -> None:
+def test_boxes_turn_as_images_do(voc: Path, orientation: int) -> None:
     path = voc / "JPEGImages" / "one.jpg"
     _turned(path, orientation)
     upright = load_image(path)
     rows, columns = np.nonzero(upright[:, :, 0] > 128)
     white = [columns.min(), rows.min(), columns.max(), rows.max()]
-    size = PictureSize(upright.shape[1], upright.shape[0], orientation)
+    size = ImageSize(upright.shape[1], upright.shape[0], orientation)
     assert size.stored == (40, 30)
     assert size.turn_upright(BOX.astype(np.float64)).tolist() == [white]
-    if orientation >= 5:  # the annotation's size tells: 40 x 30, the upright picture is 30 x 40
+    if orientation >= 5:  # the annotation's size tells: 40 x 30, the upright image is 30 x 40
         assert read_voc_detection(voc, "train").objects[0].boxes.tolist() == [white]
 
 
-def test_boxes_of_the_upright_picture_stay(voc: Path) -> None:
+def test_boxes_of_the_upright_image_stay(voc: Path) -> None:
     _turned(voc / "JPEGImages" / "one.jpg", 6)
     edit(voc, "one", "<width>40<", "<width>30<")
     edit(voc, "one", "<height>30<", "<height>40<")
@@ -257,7 +257,7 @@ def test_an_orientation_that_sizes_do_not_tell_is_named(voc: Path) -> None:
     notices: list[str] = []
     read_voc_detection(voc, "train", notice=notices.append)
     assert len(notices) == 1
-    assert "one.xml: the picture has EXIF orientation 3" in notices[0]
+    assert "one.xml: the image has EXIF orientation 3" in notices[0]
 
 
 @pytest.mark.parametrize(("name", "classes"), [("raccoon", 1), ("boards", 4)])

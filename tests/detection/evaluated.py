@@ -1,4 +1,4 @@
-"""Objects and detections of made-up pictures, for tests of average precision."""
+"""Objects and detections of made-up images, for tests of average precision."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def detections(
     )
 
 
-def pictures(truth: Sequence[Objects], classes: tuple[str, ...] = ONE) -> DetectionImages:
-    names = tuple(f"picture{row}" for row in range(len(truth)))
+def images(truth: Sequence[Objects], classes: tuple[str, ...] = ONE) -> DetectionImages:
+    names = tuple(f"image{row}" for row in range(len(truth)))
     return DetectionImages(
         tuple(Path(f"{name}.jpg") for name in names), names, tuple(range(len(truth))), tuple(truth), classes
     )
 
 
 def evaluate(truth: Objects, found: Detections, iou: float = 0.5) -> DetectionEvaluation:
-    return evaluate_detections(pictures([truth], found.classes), [found], iou)
+    return evaluate_detections(images([truth], found.classes), [found], iou)

@@ -1,4 +1,4 @@
-"""Pictures of coloured rectangles, their boxes, and windows to look at."""
+"""Images of colored rectangles, their boxes, and windows to look at."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from spp_ops.datasets.voc_detection import read_voc_detection
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.proposals import ProposalConfig
 
-COLOURS = {"blue": (40, 60, 230), "red": (230, 50, 40)}
-WINDOWS = "windows.npz"  # proposals for all pictures
+COLORS = {"blue": (40, 60, 230), "red": (230, 50, 40)}
+WINDOWS = "windows.npz"  # proposals for all images
 
 
-def write_scenes(folder: Path, pictures: dict[str, int], seed: int = 0) -> Path:
+def write_scenes(folder: Path, images: dict[str, int], seed: int = 0) -> Path:
     """Pascal VOC's layout, and WINDOWS: loose and tight windows of the objects, and windows anywhere."""
     random = np.random.default_rng(seed)
     windows = {}
-    for split, count in pictures.items():
+    for split, count in images.items():
         names = [f"{split}_{number:02}" for number in range(count)]
         for name in names:
             width, height = (int(side) for side in random.integers(70, 100, 2))
@@ -39,14 +39,14 @@ def write_scenes(folder: Path, pictures: dict[str, int], seed: int = 0) -> Path:
 
 
 def read_scenes(folder: Path, split: str = "trainval") -> DetectionImages:
-    return read_voc_detection(folder, split, classes=list(COLOURS))
+    return read_voc_detection(folder, split, classes=list(COLORS))
 
 
 def scene_detector(folder: Path) -> DetectorConfig:
     """A detector of them that looks at WINDOWS."""
     proposals = ProposalConfig(method="file", file=str(folder / WINDOWS))
     return DetectorConfig(
-        tuple(COLOURS), "small5", (2, 1), (16,), scales=(96,), target_area=48.0**2, proposals=proposals
+        tuple(COLORS), "small5", (2, 1), (16,), scales=(96,), target_area=48.0**2, proposals=proposals
     )
 
 
@@ -55,12 +55,12 @@ def _scene(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], list[str]]:
     pixels = random.integers(90, 160, (height, width, 3), dtype=np.uint8)
     boxes, classes = [], []
-    for half in (0, width // 2):  # one object in each half of the picture
-        name = str(random.choice(list(COLOURS)))
+    for half in (0, width // 2):  # one object in each half of the image
+        name = str(random.choice(list(COLORS)))
         extent = random.integers(18, [width // 2 - 4, 40])
         low = np.array([half, 0]) + random.integers(0, [width // 2 - extent[0], height - extent[1]])
         high = low + extent - 1
-        pixels[low[1] : high[1] + 1, low[0] : high[0] + 1] = COLOURS[name]
+        pixels[low[1] : high[1] + 1, low[0] : high[0] + 1] = COLORS[name]
         boxes.append([*low, *high])
         classes.append(name)
     return pixels, np.array(boxes, np.float32), classes

@@ -68,7 +68,7 @@ def test_windows_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
     make = inputs.make_proposer
     monkeypatch.setattr(inputs, "make_proposer", lambda config: (next(runs), make(config))[1])
     found = CombinedDetector(detectors).detect_batch([photo(), photo(50, 50)])
-    assert next(runs) == 2  # pictures
+    assert next(runs) == 2  # images
     assert all(len(each) for each in found)
 
 

@@ -1,4 +1,4 @@
-"""A detector on pictures of every kind, and that its answer is its parts' answer whatever the shortcuts."""
+"""A detector on images of every kind, and that its answer is its parts' answer whatever the shortcuts."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_without_windows_its_own_proposals_are_looked_at() -> None:
     assert len(found) > 0
 
 
-def test_proposals_from_a_file_belong_to_pictures_by_name(tmp_path: Path) -> None:
+def test_proposals_from_a_file_belong_to_images_by_name(tmp_path: Path) -> None:
     boxes = tmp_path / "boxes.json"
     boxes.write_text(json.dumps({"a.png": windows_of().tolist()}))
     detector = small_detector(proposals=ProposalConfig("file", limit=100, file=str(boxes)))
@@ -85,11 +85,11 @@ def test_proposals_from_a_file_belong_to_pictures_by_name(tmp_path: Path) -> Non
     assert_same(detector.detect(tmp_path / "a.png"), detector.detect(photo(), windows_of()[:100]))
     with pytest.raises(ValueError, match=r"no boxes for image b\.png"):
         detector.detect(tmp_path / "b.png")
-    with pytest.raises(ValueError, match=r"windows: expected some, as .* knows pictures by their files' names"):
+    with pytest.raises(ValueError, match=r"windows: expected some, as .* knows images by their files' names"):
         detector.detect(photo())
 
 
-def test_a_picture_as_path_image_or_array_is_the_same(tmp_path: Path) -> None:
+def test_a_image_as_path_image_or_array_is_the_same(tmp_path: Path) -> None:
     detector = small_detector()
     Image.fromarray(photo()).save(tmp_path / "photo.png")
     found = detector.detect(photo(), windows_of())
@@ -98,40 +98,40 @@ def test_a_picture_as_path_image_or_array_is_the_same(tmp_path: Path) -> None:
     assert_same(detector.detect(Image.fromarray(photo()), windows_of().double()), found)
 
 
-def kinds_of_pictures(folder: Path) -> dict[str, Path | Image.Image]:
-    """Grey, 16-bit, CMYK, palette, transparent, rotated by EXIF, thin, tiny."""
-    image = Image.fromarray(photo())
+def kinds_of_images(folder: Path) -> dict[str, Path | Image.Image]:
+    """Gray, 16-bit, CMYK, palette, transparent, rotated by EXIF, thin, tiny."""
+    original = Image.fromarray(photo())
     turned = Image.Exif()
     turned[0x0112] = 6  # to be shown turned by 90 degrees
-    image.save(folder / "turned.jpg", exif=turned)
+    original.save(folder / "turned.jpg", exif=turned)
     Image.fromarray(photo()[:, :, 0].astype(np.uint16) * 257).save(folder / "deep.png")
     return {
-        "grey": image.convert("L"),
-        "cmyk": image.convert("CMYK"),
-        "palette": image.convert("P"),
-        "transparent": image.convert("RGBA"),
+        "gray": original.convert("L"),
+        "cmyk": original.convert("CMYK"),
+        "palette": original.convert("P"),
+        "transparent": original.convert("RGBA"),
         "deep": folder / "deep.png",
         "turned": folder / "turned.jpg",
-        "thin": image.resize((400, 3)),
-        "high": image.resize((2, 300)),
-        "pixel": image.resize((1, 1)),
+        "thin": original.resize((400, 3)),
+        "high": original.resize((2, 300)),
+        "pixel": original.resize((1, 1)),
     }
 
 
 @pytest.mark.parametrize("method", ["selective-search-fast", "edge-boxes"])
-def test_pictures_of_all_kinds(method: str, tmp_path: Path) -> None:
+def test_images_of_all_kinds(method: str, tmp_path: Path) -> None:
     proposals = ProposalConfig(method, side=60, limit=40)  # type: ignore[arg-type]
     detector = small_detector(proposals=proposals, longest=400, score_threshold=0.1)
-    for name, picture in kinds_of_pictures(tmp_path).items():
-        found = detector.detect(picture)
-        height, width = load_image(picture).shape[:2]
+    for name, image in kinds_of_images(tmp_path).items():
+        found = detector.detect(image)
+        height, width = load_image(image).shape[:2]
         assert (found.boxes[:, :2] >= 0).all(), name
         assert (found.boxes[:, 2:] <= [width - 1, height - 1]).all(), name
         assert len(found) > 0 or method == "edge-boxes", name
     assert load_image(tmp_path / "turned.jpg").shape[:2] == (80, 60)
 
 
-def test_a_huge_picture_is_looked_at_at_the_detectors_scales() -> None:
+def test_a_huge_image_is_looked_at_at_the_detectors_scales() -> None:
     detector = small_detector(longest=200)
     pixels = np.repeat(np.repeat(photo(), 50, axis=0), 50, axis=1)  # 3000 x 4000
     found = detector.detect(pixels, windows_of() * 50)
@@ -145,9 +145,9 @@ def test_no_windows_are_no_objects() -> None:
     assert_same(found, Detections.none(CLASSES))
 
 
-def test_pictures_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+def test_images_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     detector = small_detector()
-    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
     with pytest.raises(ImageError, match=r"cannot read image .*bad\.jpg"):
         detector.detect(tmp_path / "bad.jpg")
     with pytest.raises(FileNotFoundError, match=r"no image file at .*none\.jpg"):
@@ -172,17 +172,17 @@ def test_bad_windows_are_named(windows: torch.Tensor, complaint: str) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
-def test_a_batch_is_its_pictures_one_by_one(workers: int) -> None:
+def test_a_batch_is_its_images_one_by_one(workers: int) -> None:
     detector = small_detector()
-    pictures = [photo(), photo(40, 30), photo(90, 50)]
+    images = [photo(), photo(40, 30), photo(90, 50)]
     windows = [windows_of(), windows_of(40, 30), windows_of(90, 50)]
-    one_by_one = [detector.detect(*pair) for pair in zip(pictures, windows, strict=True)]
-    together = detector.detect_batch(pictures, windows, workers=workers)
+    one_by_one = [detector.detect(*pair) for pair in zip(images, windows, strict=True)]
+    together = detector.detect_batch(images, windows, workers=workers)
     for one, other in zip(together, one_by_one, strict=True):
         assert_same(one, other)
     assert detector.detect_batch([]) == []
-    with pytest.raises(ValueError, match="windows: expected some for each of 3 pictures, got 1"):
-        detector.detect_batch(pictures, windows[:1])
+    with pytest.raises(ValueError, match="windows: expected some for each of 3 images, got 1"):
+        detector.detect_batch(images, windows[:1])
 
 
 def test_the_record_survives_json() -> None:
@@ -204,7 +204,7 @@ def test_the_record_survives_json() -> None:
         ({"most": 0}, "most: expected a whole number of at least 1"),
         ({"longest": 0}, "longest: expected a whole number of at least 1"),
         ({"target_area": 0}, "target_area: expected a positive number"),
-        ({"colour": 1}, "colour: a detector has no such field"),
+        ({"color": 1}, "color: a detector has no such field"),
     ],
 )
 def test_bad_records_are_named(changes: dict[str, object], complaint: str) -> None:

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from evaluated import ONE, detections, evaluate, objects, pictures
+from evaluated import ONE, detections, evaluate, images, objects
 
 from spp_ops.datasets.detection import Objects
 from spp_ops.detection.detections import Detections
@@ -85,8 +85,8 @@ def test_nothing_to_be_found(truth: Objects, found: Detections) -> None:
     assert data["coco"]["ap"] is None
 
 
-def test_no_pictures() -> None:
-    assert math.isnan(evaluate_detections(pictures([]), []).eleven_point)
+def test_no_images() -> None:
+    assert math.isnan(evaluate_detections(images([]), []).eleven_point)
 
 
 def test_classes_without_objects_are_left_out_of_means() -> None:
@@ -99,8 +99,8 @@ def test_classes_without_objects_are_left_out_of_means() -> None:
     assert len(evaluation.curves[1].hits) == 1  # kept: it is a wrong one
 
 
-def test_equal_scores_come_in_the_order_of_pictures() -> None:
-    truth = pictures([objects([BOX]), objects([BOX])])
+def test_equal_scores_come_in_the_order_of_images() -> None:
+    truth = images([objects([BOX]), objects([BOX])])
     right, wrong = detections([BOX], [0.5]), detections([AWAY], [0.5])
     assert evaluate_detections(truth, [right, wrong]).curves[0].hits.tolist() == [1, 1]
     assert evaluate_detections(truth, [wrong, right]).curves[0].hits.tolist() == [0, 1]
@@ -116,14 +116,14 @@ def test_coco_sizes_go_by_the_area_of_the_object() -> None:
     box = (0, 0, 39, 39)  # 1,600 pixels, of which the object covers 900
     small = Objects(np.array([box], np.float32), np.zeros(1, np.int64), np.zeros(1, np.bool_), np.array([900.0]))
     for truth, found, empty in ((small, "small", "medium"), (objects([box]), "medium", "small")):
-        figures = coco_ap(pictures([truth]), [detections([box], [0.9])])
+        figures = coco_ap(images([truth]), [detections([box], [0.9])])
         assert getattr(figures, found) == pytest.approx(1)
         assert math.isnan(getattr(figures, empty))
         assert math.isnan(figures.large)
 
 
 def test_coco_overlaps() -> None:
-    figures = evaluate(objects([BOX]), detections([(10, 10, 29, 21)], [0.9])).coco  # an overlap of 0.6
+    figures = evaluate(objects([BOX]), detections([(10, 10, 29, 21)], [0.9])).coco  # an IoU of 0.6
     assert (figures.ap50, figures.ap75) == (pytest.approx(1), 0)
     assert figures.ap == pytest.approx(0.3)  # at 0.5, 0.55, 0.6 of ten
 
@@ -131,20 +131,20 @@ def test_coco_overlaps() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (([objects([BOX])], [], 0.5), "found: expected detections for each of 1 pictures, got 0"),
+        (([objects([BOX])], [], 0.5), "found: expected detections for each of 1 images, got 0"),
         (([objects([BOX])], [detections([BOX], [1.0])], 0), "iou: expected more than 0, at most 1, got 0"),
         (
             ([objects([BOX])], [detections([BOX], [1.0], classes=("x",))], 0.5),
-            "picture0: expected the classes thing, got x",
+            "image0: expected the classes thing, got x",
         ),
-        (([objects([BOX])], [detections([BOX], [math.nan])], 0.5), "picture0: expected finite boxes and scores"),
-        (([objects([BOX])], [detections([(0, 0, math.inf, 5)], [1.0])], 0.5), "picture0: expected finite boxes"),
+        (([objects([BOX])], [detections([BOX], [math.nan])], 0.5), "image0: expected finite boxes and scores"),
+        (([objects([BOX])], [detections([(0, 0, math.inf, 5)], [1.0])], 0.5), "image0: expected finite boxes"),
     ],
 )
 def test_bad_arguments(arguments: tuple[list[Objects], list[Detections], float], complaint: str) -> None:
     truth, found, iou = arguments
     with pytest.raises(ValueError, match=complaint):
-        evaluate_detections(pictures(truth), found, iou)
+        evaluate_detections(images(truth), found, iou)
 
 
 def test_wrong_shapes_and_labels() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from evaluated import ONE, detections, objects, pictures
+from evaluated import ONE, detections, images, objects
 from hypothesis import given
 
 from spp_ops.datasets.detection import Objects
@@ -17,8 +17,8 @@ from spp_ops.detection.evaluation.evaluate import evaluate_detections
 from spp_ops.detection.evaluation.voc_ap import precision_recall
 
 # The worked example of Padilla, Netto and da Silva, A survey on performance metrics for object-detection algorithms,
-# 2020, also at github.com/rafaelpadilla/Object-Detection-Metrics: seven pictures; (x, y, x2 - x, y2 - y) of objects,
-# and of detections after their scores. At an overlap of 0.3 the average precision is 26.84 % (11 points) and 24.56 %
+# 2020, also at github.com/rafaelpadilla/Object-Detection-Metrics: seven images; (x, y, x2 - x, y2 - y) of objects,
+# and of detections after their scores. At an IoU of 0.3 the average precision is 26.84 % (11 points) and 24.56 %
 # (all points, from summands cut to four places).
 PUBLISHED = [
     ([(25, 16, 38, 56), (129, 123, 41, 62)], [(0.88, 5, 67, 31, 48), (0.70, 119, 111, 40, 67), (0.80, 124, 9, 49, 67)]),
@@ -54,7 +54,7 @@ def test_a_published_example() -> None:
     found = [
         detections([(x, y, x + w, y + h) for _, x, y, w, h in rows], [row[0] for row in rows]) for _, rows in PUBLISHED
     ]
-    evaluation = evaluate_detections(pictures(truth), found, iou=0.3)
+    evaluation = evaluate_detections(images(truth), found, iou=0.3)
     curve = evaluation.curves[0]
     assert curve.positives == 15
     assert curve.hits.tolist() == [1, 1, 2, 2, 2, 2, 2, 2, 2, 3, 3, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 7, 7]
@@ -86,13 +86,13 @@ def overlap(first: Sequence[float], second: Sequence[float]) -> float:
 
 def devkit(scene: Sequence[tuple], iou: float) -> tuple[float, float]:
     """VOCevaldet's way, one detection after the other. Returns both average precisions."""
-    rows = [(score, picture, box) for picture, (_, found) in enumerate(scene) for box, score in found]
+    rows = [(score, image, box) for image, (_, found) in enumerate(scene) for box, score in found]
     rows.sort(key=lambda row: -row[0])
     taken: set[tuple[int, int]] = set()
     positives = sum(not difficult for there, _ in scene for _, difficult in there)
     right, wrong, points = 0, 0, []
-    for _, picture, box in rows:
-        there = scene[picture][0]
+    for _, image, box in rows:
+        there = scene[image][0]
         best, nearest = -1.0, -1
         for number, (other, _) in enumerate(there):
             if overlap(box, other) > best:
@@ -100,9 +100,9 @@ def devkit(scene: Sequence[tuple], iou: float) -> tuple[float, float]:
         if best >= iou:
             if there[nearest][1]:
                 continue
-            wrong += (picture, nearest) in taken
-            right += (picture, nearest) not in taken
-            taken.add((picture, nearest))
+            wrong += (image, nearest) in taken
+            right += (image, nearest) not in taken
+            taken.add((image, nearest))
         else:
             wrong += 1
         points.append((right / positives if positives else 0, right / (right + wrong)))
@@ -160,6 +160,6 @@ def test_pycocotools_agrees_where_the_rules_are_the_same() -> None:
         moved = boxes[4:] + random.integers(-6, 7, (10, 4))
         scores = random.permutation(1000)[:10] / 1000 + np.where(np.arange(10) < 4, 0.4, 0)
         found.append(detections(moved.tolist(), scores.tolist(), labels[4:].tolist(), ("a", "b")))
-    evaluation = evaluate_detections(pictures(truth, ("a", "b")), found)
+    evaluation = evaluate_detections(images(truth, ("a", "b")), found)
     assert 0.1 < evaluation.all_points < 0.9
     assert evaluation.coco.ap50 == pytest.approx(evaluation.all_points, abs=0.01)

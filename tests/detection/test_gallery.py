@@ -42,8 +42,8 @@ def test_nothing_there_or_nothing_found(count: int) -> None:
     assert (right.tolist(), missed.tolist()) == ([], [True] * count)
 
 
-def colours(tmp_path: Path, labels: list[int], scores: list[float]) -> set[str]:
-    """Which kinds of frames are on a page of grey photos of one cat and two boxes."""
+def colors(tmp_path: Path, labels: list[int], scores: list[float]) -> set[str]:
+    """Which kinds of frames are on a page of gray photos of one cat and two boxes."""
     truth = objects([[20, 20, 59, 59]], [0])
     boxes = found([[20, 20, 59, 59], [5, 62, 30, 75]], labels, scores)
     photos = [Shown(np.full((80, width, 3), 90, np.uint8), truth, boxes) for width in (120, 60, 80)]
@@ -51,10 +51,10 @@ def colours(tmp_path: Path, labels: list[int], scores: list[float]) -> set[str]:
     with Image.open(tmp_path / "page.png") as page:
         pixels = np.asarray(page.convert("RGB")).astype(int)[140:]  # below the legend
     known = {"right": (0x2F, 0xE0, 0x8C), "wrong": (0xFF, 0x5A, 0x36)}
-    return {name for name, colour in known.items() if (np.abs(pixels - colour).max(axis=2) < 12).sum() > 500}
+    return {name for name, color in known.items() if (np.abs(pixels - color).max(axis=2) < 12).sum() > 500}
 
 
 def test_the_page_shows_what_is_sure(tmp_path: Path) -> None:
-    assert colours(tmp_path, [0, 1], [0.9, 0.8]) == {"right", "wrong"}
-    assert colours(tmp_path, [0, 1], [0.9, 0.3]) == {"right"}
-    assert colours(tmp_path, [1, 1], [0.9, 0.3]) == {"wrong"}
+    assert colors(tmp_path, [0, 1], [0.9, 0.8]) == {"right", "wrong"}
+    assert colors(tmp_path, [0, 1], [0.9, 0.3]) == {"right"}
+    assert colors(tmp_path, [1, 1], [0.9, 0.3]) == {"wrong"}

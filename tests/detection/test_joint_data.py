@@ -11,22 +11,22 @@ import torch
 from scenes import WINDOWS, read_scenes
 
 from spp_ops.datasets.detection import DetectionImages, Objects
-from spp_ops.detection.boxes import box_iou, decode_boxes, mirror_boxes
+from spp_ops.detection.boxes import box_iou, decode_boxes, flip_boxes
 from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.joint.loss import hardest, window_losses
-from spp_ops.detection.joint.samples import TrainingPictures, draw_training_windows, epoch_steps, shifted_copies
+from spp_ops.detection.joint.samples import TrainingSamples, draw_training_windows, epoch_steps, shifted_copies
 
 CONFIG = JointConfig(windows_per_image=32, scales=(96, 80), seed=3)
 
 
-def pictures(scenes: Path, config: JointConfig = CONFIG, images: DetectionImages | None = None) -> TrainingPictures:
+def samples(scenes: Path, config: JointConfig = CONFIG, images: DetectionImages | None = None) -> TrainingSamples:
     images = images or read_scenes(scenes)
     with np.load(scenes / WINDOWS) as windows:
-        return TrainingPictures(images, [windows[name] for name in images.names], config)
+        return TrainingSamples(images, [windows[name] for name in images.names], config)
 
 
 def test_a_sample_follows_from_seed_epoch_and_row_alone(scenes: Path) -> None:
-    data, again = pictures(scenes), pictures(scenes)
+    data, again = samples(scenes), samples(scenes)
     for _ in range(3):
         data[1]
     torch.manual_seed(99)
@@ -34,34 +34,34 @@ def test_a_sample_follows_from_seed_epoch_and_row_alone(scenes: Path) -> None:
         assert one == two if isinstance(one, int) else torch.equal(one, two)
     again.begin_epoch(1)
     assert not torch.equal(data[4].windows, again[4].windows)
-    other = pictures(scenes, replace(CONFIG, seed=4))
+    other = samples(scenes, replace(CONFIG, seed=4))
     assert not torch.equal(data[4].windows, other[4].windows)
 
 
 def test_samples_use_all_scales_and_both_directions(scenes: Path) -> None:
-    data, plain = pictures(scenes), pictures(scenes, replace(CONFIG, flip=False))
-    scales, mirrored = set(), set()
+    data, plain = samples(scenes), samples(scenes, replace(CONFIG, flip=False))
+    scales, flipped = set(), set()
     for epoch in range(6):
         data.begin_epoch(epoch)
         sample = data[0]
         scales.add(sample.scale)
-        mirrored.add(torch.equal(sample.pixels, plain[0].pixels.flip(1)))
-        assert mirrored <= {True, False}
-        assert mirrored or torch.equal(sample.pixels, plain[0].pixels)
-    assert (scales, mirrored) == ({0, 1}, {True, False})
+        flipped.add(torch.equal(sample.pixels, plain[0].pixels.flip(1)))
+        assert flipped <= {True, False}
+        assert flipped or torch.equal(sample.pixels, plain[0].pixels)
+    assert (scales, flipped) == ({0, 1}, {True, False})
 
 
-@pytest.mark.parametrize("epoch", range(4))  # mirrored in some
+@pytest.mark.parametrize("epoch", range(4))  # flipped in some
 def test_targets_take_positives_to_their_objects(scenes: Path, epoch: int) -> None:
     images = read_scenes(scenes)
-    data = pictures(scenes)
+    data = samples(scenes)
     data.begin_epoch(epoch)
     for row in range(len(images)):
         sample = data[row]
         objects = images.objects[row]
         boxes = torch.from_numpy(objects.boxes)
         if not torch.equal(sample.pixels, torch.from_numpy(data._load(row))):
-            boxes = mirror_boxes(boxes, sample.pixels.shape[1])
+            boxes = flip_boxes(boxes, sample.pixels.shape[1])
         iou = box_iou(sample.windows, boxes)
         positive = sample.labels > 0
         assert positive.any()
@@ -87,18 +87,18 @@ def test_windows_on_difficult_objects_are_not_drawn() -> None:
     assert sorted(both.labels.tolist()) == [0, 1, 3]
 
 
-def test_pictures_without_objects_give_background(scenes: Path) -> None:
+def test_images_without_objects_give_background(scenes: Path) -> None:
     images = read_scenes(scenes)
     empty = replace(images, objects=(Objects.none(), *images.objects[1:]))
-    sample = pictures(scenes, images=empty)[0]
+    sample = samples(scenes, images=empty)[0]
     assert len(sample.windows) == 32
     assert not sample.labels.any()
     assert not sample.targets.any()
 
 
-def test_a_picture_without_any_window_gives_none(scenes: Path) -> None:
+def test_a_image_without_any_window_gives_none(scenes: Path) -> None:
     images = replace(read_scenes(scenes), objects=tuple(Objects.none() for _ in range(7)))
-    sample = TrainingPictures(images, [np.zeros((0, 4), np.float32)] * 7, CONFIG)[0]
+    sample = TrainingSamples(images, [np.zeros((0, 4), np.float32)] * 7, CONFIG)[0]
     assert sample.windows.shape == (0, 4)
     assert sample.labels.shape == (0,)
 
@@ -115,7 +115,7 @@ def test_copies_of_objects_stay_near_them_and_inside() -> None:
     assert box_iou(copies[::3], boxes[:1]).max() < 1
 
 
-def test_an_epoch_uses_each_picture_once() -> None:
+def test_an_epoch_uses_each_image_once() -> None:
     steps = epoch_steps(replace(CONFIG, images_per_step=3), 7, 0)
     assert [len(step) for step in steps] == [3, 3, 1]
     assert sorted(row for step in steps for row in step) == list(range(7))
@@ -136,7 +136,7 @@ def test_losses_are_of_the_right_class_and_of_positives_only() -> None:
     assert window_losses(scores, None, labels, targets).boxes.tolist() == [0, 0, 0]
 
 
-def test_the_hardest_windows_are_chosen_picture_by_picture() -> None:
+def test_the_hardest_windows_are_chosen_image_by_image() -> None:
     total = torch.tensor([0.1, 0.9, 0.5, 7, 8, 9, 3])
     assert sorted(hardest(total, [3, 4], 0.5).tolist()) == [1, 2, 4, 5]
     assert sorted(hardest(total, [3, 0, 4], 0.1).tolist()) == [1, 5]

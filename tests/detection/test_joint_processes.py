@@ -33,7 +33,7 @@ def train(data: Path, out: Path, processes: int) -> JointCheckpoint:
 @pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="torch comes without gloo")
 def test_two_processes_train_as_one(scenes: Path, tmp_path: Path) -> None:
     one, two = (train(scenes, tmp_path / str(processes), processes) for processes in (1, 2))
-    # Seven pictures in steps of 3, 3 and 1: shares differ in size, and in the last step one process has none.
+    # Seven images in steps of 3, 3 and 1: shares differ in size, and in the last step one process has none.
     for mine, other in zip(one.history, two.history, strict=True):
         for name in ("class_loss", "box_loss", "gradient"):
             assert mine[name] == pytest.approx(other[name], rel=1e-4)

@@ -24,7 +24,7 @@ TRAINING = JointConfig(
     windows_per_image=32,
     hard_share=1.0,
     scales=(96, 80),
-    colour_shift=0.1,
+    color_shift=0.1,
     backbone_lr=1.0,
     warmup=4,
     milestones=(2,),
@@ -85,7 +85,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 
 
 def test_the_loss_falls_and_the_objects_are_found(scenes: Path, tmp_path: Path) -> None:
-    config = replace(TRAINING, epochs=40, lr=0.02, ema=0.0, milestones=(32,), colour_shift=0.0, dropout=0.0)
+    config = replace(TRAINING, epochs=40, lr=0.02, ema=0.0, milestones=(32,), color_shift=0.0, dropout=0.0)
     detector = run(scenes, JointJob(tmp_path, validate_every=40), config, validate=True)
     history = JointCheckpoint.load(tmp_path).history
     assert history[-1]["class_loss"] < 0.5 * history[0]["class_loss"]
@@ -220,7 +220,7 @@ def test_a_folder_with_a_run_needs_resume_and_the_same_settings(scenes: Path, tm
     with pytest.raises(ValueError, match=r"lr: the run to be resumed has 0.01, got 0.02"):
         run(scenes, JointJob(tmp_path, resume=True), replace(config, lr=0.02))
     other, console, job = read_scenes(scenes, "test"), Console(quiet=True), JointJob(tmp_path, resume=True)
-    with pytest.raises(ValueError, match="data: expected the pictures, objects and windows of the run in"):
+    with pytest.raises(ValueError, match="data: expected the images, objects and windows of the run in"):
         train_joint(other, None, scene_detector(scenes), config, job=job, device=CPU, console=console)
     run(scenes, JointJob(tmp_path, resume=True), config)  # is done: nothing is left to do
     assert len(JointCheckpoint.load(tmp_path).history) == 1
@@ -232,7 +232,7 @@ def test_a_folder_with_a_run_needs_resume_and_the_same_settings(scenes: Path, tm
         ({"epochs": 0}, "epochs: expected at least 1, got 0"),
         ({"images_per_step": 0}, "images_per_step: expected at least 1, got 0"),
         ({"positive_share": 0.0}, "positive_share: expected a number above 0, up to 1, got 0.0"),
-        ({"negative_range": (0.5, 0.1)}, "negative_range: expected two overlaps in order"),
+        ({"negative_range": (0.5, 0.1)}, "negative_range: expected two IoUs in order"),
         ({"object_shift": 0.5}, "object_shift: expected a number from 0 to below 0.5, got 0.5"),
         ({"scales": ()}, "scales: expected one or more sides"),
         ({"lr": math.nan}, "lr: expected a positive number, got nan"),

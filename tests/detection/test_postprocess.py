@@ -116,7 +116,7 @@ def test_nothing_found() -> None:
     assert empty.boxes.shape == (0, 4)
 
 
-def test_a_correction_never_leaves_less_than_a_pixel_or_leaves_the_picture() -> None:
+def test_a_correction_never_leaves_less_than_a_pixel_or_leaves_the_image() -> None:
     windows = torch.tensor([[58.0, 48, 59, 49], [0, 0, 59, 49]])
     corrections = torch.tensor([[[5.0, 5, -9, -9]] * 2, [[0.0, 0, 99, 99]] * 2])
     boxes = postprocess(windows, torch.ones(2, 2), corrections, SIZE, CONFIG).boxes

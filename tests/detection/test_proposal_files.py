@@ -17,7 +17,7 @@ CONFIG = ProposalConfig(side=60, limit=50)
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> list[Path]:
+def images(tmp_path: Path) -> list[Path]:
     paths = []
     for number in range(3):
         pixels = np.random.default_rng(number).integers(0, 60, (40, 50, 3)).astype(np.uint8)
@@ -32,60 +32,60 @@ def same(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
 
 
 @pytest.mark.parametrize("method", ["selective-search-fast", "selective-search-quality", "edge-boxes"])
-def test_boxes_of_each_picture_are_its_own(method: str, pictures: list[Path], tmp_path: Path) -> None:
+def test_boxes_of_each_image_are_its_own(method: str, images: list[Path], tmp_path: Path) -> None:
     config = ProposalConfig(method, side=60, limit=50)  # type: ignore[arg-type]
     propose_one = make_proposer(config)
-    expected = [propose_one(np.array(Image.open(path))) for path in pictures]
+    expected = [propose_one(np.array(Image.open(path))) for path in images]
     assert not same(expected[:1], expected[1:2])
-    assert same(propose(pictures, config, cache=tmp_path / "cache", workers=1), expected)
-    assert same(propose(pictures[::-1], config, cache=tmp_path / "other", workers=2), expected[::-1])
+    assert same(propose(images, config, cache=tmp_path / "cache", workers=1), expected)
+    assert same(propose(images[::-1], config, cache=tmp_path / "other", workers=2), expected[::-1])
 
 
-def test_nothing_is_found_twice(pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_found_twice(images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    first = propose(pictures, CONFIG, cache=tmp_path, workers=1, after_picture=lambda: seen.append(1))
+    first = propose(images, CONFIG, cache=tmp_path, workers=1, after_image=lambda: seen.append(1))
     assert len(seen) == 3
     copy = tmp_path / "copy.png"
-    copy.write_bytes(pictures[1].read_bytes())
+    copy.write_bytes(images[1].read_bytes())
     monkeypatch.setattr(many, "make_proposer", lambda config: pytest.fail("searched again"))
-    again = propose([*pictures, copy], CONFIG, cache=tmp_path, after_picture=lambda: seen.append(1))
+    again = propose([*images, copy], CONFIG, cache=tmp_path, after_image=lambda: seen.append(1))
     assert same(again, [*first, first[1]])
     assert len(seen) == 7
     with pytest.raises(pytest.fail.Exception, match="searched again"):
-        propose(pictures, ProposalConfig(side=60, limit=49), cache=tmp_path, workers=1)
+        propose(images, ProposalConfig(side=60, limit=49), cache=tmp_path, workers=1)
 
 
-def test_damaged_cache_is_mended(pictures: list[Path], tmp_path: Path) -> None:
-    first = propose(pictures, CONFIG, cache=tmp_path, workers=1)
+def test_damaged_cache_is_mended(images: list[Path], tmp_path: Path) -> None:
+    first = propose(images, CONFIG, cache=tmp_path, workers=1)
     empty, cut, flipped = sorted((tmp_path / "proposals").iterdir())
     sound = cut.read_bytes(), flipped.read_bytes()
     empty.write_bytes(b"")
     cut.write_bytes(sound[0][:100])
     middle = len(sound[1]) // 2
     flipped.write_bytes(sound[1][:middle] + bytes([sound[1][middle] ^ 255]) + sound[1][middle + 1 :])
-    assert same(propose(pictures, CONFIG, cache=tmp_path, workers=1), first)
+    assert same(propose(images, CONFIG, cache=tmp_path, workers=1), first)
     assert cut.stat().st_size == len(sound[0])
     assert len(list((tmp_path / "proposals").iterdir())) == 3
 
 
-def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pictures: list[Path]) -> None:
+def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, images: list[Path]) -> None:
     monkeypatch.setenv("SPP_OPS_CACHE", str(tmp_path / "mine"))
     assert default_cache() == tmp_path / "mine"
-    propose(pictures[:1], CONFIG, workers=1)
+    propose(images[:1], CONFIG, workers=1)
     assert len(list((tmp_path / "mine" / "proposals").iterdir())) == 1
     monkeypatch.delenv("SPP_OPS_CACHE")
     assert default_cache() == Path.home() / ".cache" / "spp_ops"
 
 
-def test_unusable_pictures(pictures: list[Path], tmp_path: Path) -> None:
+def test_unusable_images(images: list[Path], tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no image file at .*absent\.png"):
         propose([tmp_path / "absent.png"], CONFIG, cache=tmp_path)
-    pictures[1].write_bytes(b"no picture")
+    images[1].write_bytes(b"no image")
     for workers in 1, 2:
         with pytest.raises(ImageError, match=r"cannot read image .*1\.png"):
-            propose(pictures, CONFIG, cache=tmp_path, workers=workers)
+            propose(images, CONFIG, cache=tmp_path, workers=workers)
     with pytest.raises(ValueError, match="workers: expected 0 or more processes, got -1"):
-        propose(pictures, CONFIG, workers=-1)
+        propose(images, CONFIG, workers=-1)
 
 
 BOXES = {"0": [[1, 2, 30, 20], [0, 0, 49, 39]], "1": [], "2": [[5, 6, 7, 8]]}
@@ -105,20 +105,20 @@ def write_boxes(path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["json", "npz", "mat"])
-def test_file_of_boxes(ending: str, pictures: list[Path], tmp_path: Path) -> None:
+def test_file_of_boxes(ending: str, images: list[Path], tmp_path: Path) -> None:
     path = tmp_path / f"boxes.{ending}"
     write_boxes(path)
-    read = propose(pictures, ProposalConfig("file", file=str(path)))
+    read = propose(images, ProposalConfig("file", file=str(path)))
     assert [boxes.tolist() for boxes in read] == list(BOXES.values())
     assert all(boxes.dtype == np.float32 and boxes.shape[1] == 4 for boxes in read)
-    (few,) = propose(pictures[:1], ProposalConfig("file", limit=1, file=str(path)))
+    (few,) = propose(images[:1], ProposalConfig("file", limit=1, file=str(path)))
     assert few.tolist() == [[1, 2, 30, 20]]
 
 
-def test_boxes_are_clipped_to_the_picture(pictures: list[Path], tmp_path: Path) -> None:
+def test_boxes_are_clipped_to_the_image(images: list[Path], tmp_path: Path) -> None:
     path = tmp_path / "boxes.json"
     path.write_text('{"0": [[-3, -2, 70, 12.5]]}')
-    assert propose(pictures[:1], ProposalConfig("file", file=str(path)))[0].tolist() == [[0, 0, 49, 12.5]]
+    assert propose(images[:1], ProposalConfig("file", file=str(path)))[0].tolist() == [[0, 0, 49, 12.5]]
 
 
 @pytest.mark.parametrize(
@@ -135,18 +135,18 @@ def test_boxes_are_clipped_to_the_picture(pictures: list[Path], tmp_path: Path) 
         ('{"0": [', "not valid JSON"),
     ],
 )
-def test_bad_json(content: str, message: str, pictures: list[Path], tmp_path: Path) -> None:
+def test_bad_json(content: str, message: str, images: list[Path], tmp_path: Path) -> None:
     path = tmp_path / "boxes.json"
     path.write_text(content)
     with pytest.raises(ValueError, match=message) as raised:
-        propose(pictures[:1], ProposalConfig("file", file=str(path)))
+        propose(images[:1], ProposalConfig("file", file=str(path)))
     assert str(path) in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_bad_box_files(pictures: list[Path], tmp_path: Path) -> None:
+def test_bad_box_files(images: list[Path], tmp_path: Path) -> None:
     def read(path: Path) -> None:
-        propose(pictures, ProposalConfig("file", file=str(path)))
+        propose(images, ProposalConfig("file", file=str(path)))
 
     with pytest.raises(FileNotFoundError, match="no file of boxes at"):
         read(tmp_path / "absent.mat")

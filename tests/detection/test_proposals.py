@@ -12,7 +12,7 @@ from spp_ops.detection.proposals.edges import edges
 pytest.importorskip("cv2")
 
 
-def shapes_picture(width: int = 160, height: int = 120) -> np.ndarray:
+def shapes_image(width: int = 160, height: int = 120) -> np.ndarray:
     """Three plain rectangles on a noisy background."""
     image = np.random.default_rng(0).integers(90, 110, (height, width, 3)).astype(np.uint8)
     image[20:60, 30:90] = (220, 30, 30)
@@ -32,7 +32,7 @@ def overlap(boxes: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
 
 @pytest.mark.parametrize(("find", "side", "least"), [(selective_search, 160, 0.85), (edge_boxes, 500, 0.8)])
 def test_finds_the_shapes(find: Callable[..., np.ndarray], side: int, least: float) -> None:
-    boxes = find(shapes_picture(), side=side)
+    boxes = find(shapes_image(), side=side)
     for shape in (30, 20, 89, 59), (100, 70, 149, 109), (10, 80, 29, 99):
         assert overlap(boxes, shape).max() > least
 
@@ -42,7 +42,7 @@ def test_finds_the_shapes(find: Callable[..., np.ndarray], side: int, least: flo
 def test_boxes_are_whole_pixels_inside_the_image(
     find: Callable[..., np.ndarray], width: int, height: int, side: int
 ) -> None:
-    boxes = find(shapes_picture(width, height), side=side)
+    boxes = find(shapes_image(width, height), side=side)
     assert boxes.dtype == np.float32
     assert boxes.ndim == 2
     assert boxes.shape[1] == 4
@@ -56,16 +56,16 @@ def test_boxes_are_whole_pixels_inside_the_image(
 
 
 def test_same_boxes_in_the_same_order_every_time() -> None:
-    first = selective_search(shapes_picture(), side=100)
+    first = selective_search(shapes_image(), side=100)
     areas = (first[:, 2:] - first[:, :2] + 1).prod(axis=1)
     assert (np.diff(areas) <= 0).all()
     for _ in range(3):
-        np.testing.assert_array_equal(selective_search(shapes_picture(), side=100), first)
+        np.testing.assert_array_equal(selective_search(shapes_image(), side=100), first)
 
 
 def test_limit_thins_out_evenly() -> None:
-    every = selective_search(shapes_picture(), side=160, limit=None)
-    some = selective_search(shapes_picture(), side=160, limit=7)
+    every = selective_search(shapes_image(), side=160, limit=None)
+    some = selective_search(shapes_image(), side=160, limit=7)
     assert len(some) == 7 < len(every)
     np.testing.assert_array_equal(some[[0, -1]], every[[0, -1]])
     rows = {tuple(box) for box in every.tolist()}
@@ -73,7 +73,7 @@ def test_limit_thins_out_evenly() -> None:
 
 
 def test_quality_mode_finds_more() -> None:
-    image = shapes_picture(80, 60)
+    image = shapes_image(80, 60)
     assert len(selective_search(image, "quality", side=80)) > len(selective_search(image, "fast", side=80))
 
 
@@ -87,8 +87,8 @@ def test_tiny_images_do_not_crash(size: tuple[int, int]) -> None:
 
 
 def test_best_edge_boxes_come_first_and_again() -> None:
-    every = edge_boxes(shapes_picture(), side=160, limit=None)
-    np.testing.assert_array_equal(edge_boxes(shapes_picture(), side=160, limit=9), every[:9])
+    every = edge_boxes(shapes_image(), side=160, limit=None)
+    np.testing.assert_array_equal(edge_boxes(shapes_image(), side=160, limit=9), every[:9])
 
 
 def test_edges_of_a_disc_point_outwards() -> None:
@@ -107,7 +107,7 @@ def test_plain_image_has_no_edge_boxes() -> None:
 
 
 def test_bad_arguments() -> None:
-    image = shapes_picture()
+    image = shapes_image()
     with pytest.raises(ValueError, match="mode: expected 'fast' or 'quality', got 'slow'"):
         selective_search(image, "slow")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="side: expected at least 1 pixel, got 0"):

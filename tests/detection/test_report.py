@@ -1,4 +1,4 @@
-"""Evaluations as tables, JSON and pictures."""
+"""Evaluations as tables, JSON and images."""
 
 from __future__ import annotations
 
@@ -50,4 +50,4 @@ def test_data_for_json(evaluation: DetectionEvaluation) -> None:
 def test_curves_are_drawn(evaluation: DetectionEvaluation, tmp_path: Path) -> None:
     save_curves(tmp_path / "curves.png", evaluation)
     pixels = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB")).astype(int)
-    assert (np.ptp(pixels, axis=2) > 60).sum() > 500  # coloured lines
+    assert (np.ptp(pixels, axis=2) > 60).sum() > 500  # colored lines

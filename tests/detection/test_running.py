@@ -27,7 +27,7 @@ fabric = make_fabric(torch.device("cpu"))
 detector = SPPDetector.load(sys.argv[1])
 images = read_voc_detection(sys.argv[2], "trainval", classes=detector.classes)
 done = []
-found = run_detector(detector, images, fabric=fabric, after_picture=lambda: done.append(1))
+found = run_detector(detector, images, fabric=fabric, after_image=lambda: done.append(1))
 Path(sys.argv[3], f"{fabric.global_rank}.pickle").write_bytes(pickle.dumps((len(done), found)))
 """
 
@@ -42,10 +42,10 @@ def numbers(found: list[Detections]) -> list[list[object]]:
     return [[each.boxes.tolist(), each.scores.tolist(), each.labels.tolist()] for each in found]
 
 
-def test_every_picture_with_its_own_windows(detector: SPPDetector, scenes: Path) -> None:
+def test_every_image_with_its_own_windows(detector: SPPDetector, scenes: Path) -> None:
     images = read_scenes(scenes)
     done = []
-    found = run_detector(detector, images, after_picture=lambda: done.append(1))
+    found = run_detector(detector, images, after_image=lambda: done.append(1))
     assert len(done) == len(images)
     windows = find_windows(detector, images)
     assert numbers(found) == numbers(
@@ -60,8 +60,8 @@ def test_two_processes_find_what_one_finds(detector: SPPDetector, scenes: Path, 
     (tmp_path / "worker.py").write_text(WORKER)
     done = run_python(tmp_path / "worker.py", tmp_path / "run", scenes, tmp_path, processes=2)
     assert done.returncode == 0, done.stderr[-3000:]
-    pictures, found = zip(*(pickle.loads((tmp_path / f"{rank}.pickle").read_bytes()) for rank in range(2)), strict=True)
-    assert pictures == (4, 3)
+    images, found = zip(*(pickle.loads((tmp_path / f"{rank}.pickle").read_bytes()) for rank in range(2)), strict=True)
+    assert images == (4, 3)
     alone = run_detector(detector, read_scenes(scenes))
     for everyone in found:
         for one, other in zip(everyone, alone, strict=True):
@@ -73,5 +73,5 @@ def test_what_does_not_belong_together_is_named(detector: SPPDetector, scenes: P
     images = read_scenes(scenes)
     with pytest.raises(ValueError, match=r"images: expected the detector's classes \(cat, dog, owl\), got blue, red"):
         run_detector(small_detector(), images)
-    with pytest.raises(ValueError, match="windows: expected some for each of 7 pictures, got 0"):
+    with pytest.raises(ValueError, match="windows: expected some for each of 7 images, got 0"):
         run_detector(detector, images, windows=[])

@@ -17,11 +17,11 @@ from spp_ops.detection.features.warped import RCNNFeatures
 from spp_ops.detection.proposals import propose
 from spp_ops.detection.staged import FineTuning, StagedConfig, StagedJob, SVMs, train_rcnn, train_staged
 from spp_ops.detection.staged.kept_rows import KeptRows
-from spp_ops.detection.staged.samples import training_pictures
+from spp_ops.detection.staged.samples import training_samples
 
 CPU = torch.device("cpu")
-TUNING = FineTuning(batches=(8,), rates=(0.01,), batch_windows=32, batch_pictures=2)
-CONFIG = StagedConfig(mirror=False, tuning=TUNING, svms=SVMs(c=0.01, layer="rows"), seed=1)
+TUNING = FineTuning(batches=(8,), rates=(0.01,), batch_windows=32, batch_images=2)
+CONFIG = StagedConfig(flip=False, tuning=TUNING, svms=SVMs(c=0.01, layer="rows"), seed=1)
 
 
 def train(scenes: Path, out: Path, resume: bool = False) -> RCNNDetector:
@@ -34,20 +34,20 @@ def train(scenes: Path, out: Path, resume: bool = False) -> RCNNDetector:
 def test_kept_rows_are_those_of_the_windows(scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = read_scenes(scenes).subset(range(2))
     detector = scene_detector(scenes)
-    pictures = training_pictures(images, propose(images.paths, detector.proposals))
+    samples = training_samples(images, propose(images.paths, detector.proposals))
     features = rcnn_features(detector.build().eval())
-    source = KeptRows(features, pictures, tmp_path)
+    source = KeptRows(features, samples, tmp_path)
     source.fill()
     some = torch.tensor([5, 0, 9])
     with torch.inference_mode():
-        expected = features(pictures[1].pixels(), pictures[1].windows[some])
+        expected = features(samples[1].pixels(), samples[1].windows[some])
     assert source.size == expected.shape[1]
-    torch.testing.assert_close(source.rows(1, pictures[1].windows[some]), expected, atol=1e-3, rtol=1e-3)
-    with pytest.raises(ValueError, match="not the rows of a picture's windows"):
+    torch.testing.assert_close(source.rows(1, samples[1].windows[some]), expected, atol=1e-3, rtol=1e-3)
+    with pytest.raises(ValueError, match="not the rows of an image's windows"):
         source.rows(1, torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
-    other = KeptRows(rcnn_features(detector.build().eval()), pictures, tmp_path)
-    with pytest.raises(ValueError, match="not the rows of a picture's windows"):
-        other.rows(0, pictures[0].windows)
+    other = KeptRows(rcnn_features(detector.build().eval()), samples, tmp_path)
+    with pytest.raises(ValueError, match="not the rows of an image's windows"):
+        other.rows(0, samples[0].windows)
     monkeypatch.setattr(RCNNFeatures, "scores", None)
     source.fill()
 

@@ -1,4 +1,4 @@
-"""The parts of the staged pipeline: pictures, maps, batches, box regression, folding, settings."""
+"""The parts of the staged pipeline: images, maps, batches, box regression, folding, settings."""
 
 from __future__ import annotations
 
@@ -21,44 +21,42 @@ from spp_ops.detection.staged.cache import MapRows, MapStore
 from spp_ops.detection.staged.config import staged_from_data
 from spp_ops.detection.staged.folding import fold
 from spp_ops.detection.staged.mining import Planes
-from spp_ops.detection.staged.samples import TrainingPicture, training_pictures
+from spp_ops.detection.staged.samples import TrainingSample, training_samples
 from spp_ops.detection.staged.sources import LayerRows
 from spp_ops.engine.config import as_data
 
 
 @pytest.fixture
-def pictures(scenes: Path) -> list[TrainingPicture]:
-    images = read_scenes(scenes)
-    return training_pictures(images, propose(images.paths, scene_detector(scenes).proposals), mirror=True)
+def images(scenes: Path) -> list[TrainingSample]:
+    data = read_scenes(scenes)
+    return training_samples(data, propose(data.paths, scene_detector(scenes).proposals), flip=True)
 
 
-def test_mirror_images_have_mirrored_windows(pictures: list[TrainingPicture]) -> None:
-    upright, mirrored = pictures[:2]
-    assert np.array_equal(mirrored.pixels(), upright.pixels()[:, ::-1])
-    torch.testing.assert_close(mirrored.overlaps, upright.overlaps)
+def test_flip_images_have_flipped_windows(images: list[TrainingSample]) -> None:
+    upright, flipped = images[:2]
+    assert np.array_equal(flipped.pixels(), upright.pixels()[:, ::-1])
+    torch.testing.assert_close(flipped.ious, upright.ious)
     x1, y1, x2, y2 = upright.objects[0].int().tolist()
     object_there = upright.pixels()[y1 : y2 + 1, x1 : x2 + 1]
-    x1, y1, x2, y2 = mirrored.objects[0].int().tolist()
-    assert np.array_equal(mirrored.pixels()[y1 : y2 + 1, x1 : x2 + 1], object_there)
+    x1, y1, x2, y2 = flipped.objects[0].int().tolist()
+    assert np.array_equal(flipped.pixels()[y1 : y2 + 1, x1 : x2 + 1], object_there)
 
 
-def test_objects_are_windows_and_none_comes_twice(pictures: list[TrainingPicture]) -> None:
-    for one in pictures:
+def test_objects_are_windows_and_none_comes_twice(images: list[TrainingSample]) -> None:
+    for one in images:
         assert torch.equal(one.windows[: len(one.objects)], one.objects)
         assert len(one.windows.unique(dim=0)) == len(one.windows)
         for label in range(2):
             assert int(one.is_object(label).sum()) == int((one.labels == label).sum())
 
 
-def test_stored_maps_give_the_rows_of_the_picture(
-    pictures: list[TrainingPicture], scenes: Path, tmp_path: Path
-) -> None:
+def test_stored_maps_give_the_rows_of_the_image(images: list[TrainingSample], scenes: Path, tmp_path: Path) -> None:
     detector = replace(scene_detector(scenes), scales=(96, 64))
     regions = detector.features(detector.build().eval())
     for kind, tolerance in (("float32", 0.0), ("float16", 1e-3)):
         store = MapStore(regions, tmp_path, kind)  # type: ignore[arg-type]
-        source = MapRows(store, regions, store.fill(pictures[:2]))
-        for index, one in enumerate(pictures[:2]):
+        source = MapRows(store, regions, store.fill(images[:2]))
+        for index, one in enumerate(images[:2]):
             with torch.inference_mode():
                 expected = regions(one.pixels(), one.windows)
             assert source.size == expected.shape[1]
@@ -66,29 +64,29 @@ def test_stored_maps_give_the_rows_of_the_picture(
 
 
 def test_maps_serve_other_pyramids_and_scales_but_no_other_weights(
-    pictures: list[TrainingPicture], scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: list[TrainingSample], scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     detector = replace(scene_detector(scenes), scales=(96, 64))
     torch.manual_seed(0)
     net = detector.build().eval()
-    MapStore(detector.features(net), tmp_path).fill(pictures[:2])
-    assert len(list(tmp_path.iterdir())) == 4  # upright and mirrored, at two scales
+    MapStore(detector.features(net), tmp_path).fill(images[:2])
+    assert len(list(tmp_path.iterdir())) == 4  # upright and flipped, at two scales
     other = replace(detector, levels=(3,), scales=(64,), inset=2.0)
     with monkeypatch.context() as patch:
         patch.setattr(MapStore, "_compute", None)
-        MapStore(other.features(net), tmp_path).fill(pictures[:2])
-    MapStore(replace(detector, longest=90).features(net), tmp_path).fill(pictures[:1])
-    MapStore(detector.features(net), tmp_path, "float32").fill(pictures[:1])
-    MapStore(detector.features(detector.build().eval()), tmp_path).fill(pictures[:1])
+        MapStore(other.features(net), tmp_path).fill(images[:2])
+    MapStore(replace(detector, longest=90).features(net), tmp_path).fill(images[:1])
+    MapStore(detector.features(net), tmp_path, "float32").fill(images[:1])
+    MapStore(detector.features(detector.build().eval()), tmp_path).fill(images[:1])
     assert len(list(tmp_path.iterdir())) == 10
 
 
-def test_damaged_maps_are_named(pictures: list[TrainingPicture], scenes: Path, tmp_path: Path) -> None:
+def test_damaged_maps_are_named(images: list[TrainingSample], scenes: Path, tmp_path: Path) -> None:
     detector = scene_detector(scenes)
     store = MapStore(detector.features(detector.build().eval()), tmp_path)
-    files = store.fill(pictures[:1])
+    files = store.fill(images[:1])
     files[0][0].write_bytes(files[0][0].read_bytes()[:100])
-    with pytest.raises(ValueError, match=f"{files[0][0].name}: not a picture's map"):
+    with pytest.raises(ValueError, match=f"{files[0][0].name}: not an image's map"):
         store.load(files[0])
 
 
@@ -97,42 +95,42 @@ class WindowRows:
 
     size = 4
 
-    def rows(self, picture: int, windows: torch.Tensor) -> torch.Tensor:
+    def rows(self, image: int, windows: torch.Tensor) -> torch.Tensor:
         return windows
 
 
-def test_batches_have_the_wanted_windows(pictures: list[TrainingPicture]) -> None:
-    config = FineTuning(batch_windows=32, batch_pictures=2, positive_share=0.25)
-    batches = Batches(WindowRows(), pictures, config, seed=1)
+def test_batches_have_the_wanted_windows(images: list[TrainingSample]) -> None:
+    config = FineTuning(batch_windows=32, batch_images=2, positive_share=0.25)
+    batches = Batches(WindowRows(), images, config, seed=1)
     for step in range(3):
         rows, labels = batches(step)
         assert (labels > 0).sum() == 8
         assert 8 < len(labels) <= 32
-        again = Batches(WindowRows(), pictures, config, seed=1)(step)
+        again = Batches(WindowRows(), images, config, seed=1)(step)
         assert torch.equal(again[0], rows)
         for row, label in zip(rows, labels, strict=True):
-            overlaps = [one.overlaps[(one.windows == row).all(dim=1)] for one in pictures]
-            best = torch.cat(overlaps)
+            ious = [one.ious[(one.windows == row).all(dim=1)] for one in images]
+            best = torch.cat(ious)
             if label:
                 assert (best[:, label - 1] >= 0.5).any()
             else:
                 assert ((best.amax(dim=1) >= 0.1) & (best.amax(dim=1) < 0.5)).any()
-    assert not torch.equal(Batches(WindowRows(), pictures, config, seed=2)(0)[0], batches(0)[0])
+    assert not torch.equal(Batches(WindowRows(), images, config, seed=2)(0)[0], batches(0)[0])
 
 
-def test_all_pictures_are_used_before_one_is_used_again(pictures: list[TrainingPicture]) -> None:
+def test_all_images_are_used_before_one_is_used_again(images: list[TrainingSample]) -> None:
     seen: list[int] = []
 
     class Noting(WindowRows):
-        def rows(self, picture: int, windows: torch.Tensor) -> torch.Tensor:
-            seen.append(picture)
+        def rows(self, image: int, windows: torch.Tensor) -> torch.Tensor:
+            seen.append(image)
             return windows
 
-    batches = Batches(Noting(), pictures, FineTuning(batch_windows=8, batch_pictures=2), seed=0)
-    for step in range(len(pictures)):
+    batches = Batches(Noting(), images, FineTuning(batch_windows=8, batch_images=2), seed=0)
+    for step in range(len(images)):
         batches(step)
-    first, second = seen[: len(pictures)], seen[len(pictures) :]
-    assert sorted(first) == sorted(second) == list(range(len(pictures)))
+    first, second = seen[: len(images)], seen[len(images) :]
+    assert sorted(first) == sorted(second) == list(range(len(images)))
     assert first != second
 
 
@@ -153,29 +151,29 @@ def test_ridge_regression_of_whitened_targets(size: int) -> None:
     np.testing.assert_allclose(offset, solution[-1] + mean, atol=2e-4)
 
 
-def test_boxes_are_corrected_towards_the_objects(pictures: list[TrainingPicture]) -> None:
+def test_boxes_are_corrected_toward_the_objects(images: list[TrainingSample]) -> None:
     class Hints(WindowRows):
         """Rows that tell where the object is."""
 
-        def rows(self, picture: int, windows: torch.Tensor) -> torch.Tensor:
-            one = pictures[picture]
+        def rows(self, image: int, windows: torch.Tensor) -> torch.Tensor:
+            one = images[image]
             rows = (one.windows[None] == windows[:, None]).all(dim=2).float().argmax(dim=1)
             return torch.cat([encode_boxes(one.windows, one.nearest_objects(label)) for label in (0,)], dim=1)[rows]
 
-    blue = [one for one in pictures if (one.labels == 0).any()]
+    blue = [one for one in images if (one.labels == 0).any()]
     hints = Hints()
-    pictures = blue
+    images = blue
     corrections = fit_boxes(hints, blue, 1.0, BoxRegression(ridge=1e-6))
     for index, one in enumerate(blue[:4]):
-        chosen = one.overlaps[:, 0] >= 0.5
+        chosen = one.ious[:, 0] >= 0.5
         rows = hints.rows(index, one.windows[chosen])
         found = decode_boxes(one.windows[chosen], rows @ corrections.weight[0].T + corrections.bias[0])
         torch.testing.assert_close(found, one.nearest_objects(0)[chosen], atol=0.2, rtol=0)
 
 
-def test_windows_for_boxes_are_thinned_evenly(pictures: list[TrainingPicture]) -> None:
-    few = fit_boxes(WindowRows(), pictures, 0.1, BoxRegression(most=10, ridge=1e-3))
-    all_ = fit_boxes(WindowRows(), pictures, 0.1, BoxRegression(ridge=1e-3))
+def test_windows_for_boxes_are_thinned_evenly(images: list[TrainingSample]) -> None:
+    few = fit_boxes(WindowRows(), images, 0.1, BoxRegression(most=10, ridge=1e-3))
+    all_ = fit_boxes(WindowRows(), images, 0.1, BoxRegression(ridge=1e-3))
     assert few.weight.isfinite().all()
     assert not torch.allclose(few.weight, all_.weight)
 
@@ -233,7 +231,7 @@ def test_settings_survive_json(preset: StagedConfig) -> None:
     [
         (lambda: FineTuning(batches=(1, 2, 3)), "batches, rates: expected as many"),
         (lambda: FineTuning(negative_range=(0.5, 0.1)), "negative_range: expected 0 <= low"),
-        (lambda: FineTuning(batch_windows=2, batch_pictures=3), "batch_windows: expected at least one a picture"),
+        (lambda: FineTuning(batch_windows=2, batch_images=3), "batch_windows: expected at least one an image"),
         (lambda: SVMs(c=0), "c: expected a positive number, got 0"),
         (lambda: SVMs(repeats="some"), "repeats: expected overlapping"),  # type: ignore[arg-type]
         (lambda: SVMs(easy=0.0), "easy: expected a number below hard"),

@@ -11,7 +11,7 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
-from spp_ops.detection.staged import SVMs, TrainingPicture, svm
+from spp_ops.detection.staged import SVMs, TrainingSample, svm
 from spp_ops.detection.staged.mining import Miner
 from spp_ops.detection.staged.negatives import Negatives, without_repeats
 from spp_ops.detection.staged.svm import fit_svm
@@ -92,19 +92,19 @@ class Rows:
     def __init__(self, hard: set[tuple[int, int]]) -> None:
         self._hard = hard
 
-    def rows(self, picture: int, windows: Tensor) -> Tensor:
+    def rows(self, image: int, windows: Tensor) -> Tensor:
         is_object = windows[:, 2] - windows[:, 0] == 9
-        looks = torch.tensor([(picture, int(x)) in self._hard for x in windows[:, 0]]).float()
-        unlike = torch.where(is_object, 0.0, (1 - looks) * (1 + 0.1 * windows[:, 0] + picture))
+        looks = torch.tensor([(image, int(x)) in self._hard for x in windows[:, 0]]).float()
+        unlike = torch.where(is_object, 0.0, (1 - looks) * (1 + 0.1 * windows[:, 0] + image))
         return torch.stack([torch.where(is_object, 1.0, 0.8 * looks), unlike, torch.ones(len(windows))], dim=1) * 10
 
 
-def picture(windows: int = 10, difficult: bool = False) -> TrainingPicture:
+def image(windows: int = 10, difficult: bool = False) -> TrainingSample:
     """One object 10 pixels wide at 200, windows 20 pixels wide at 0, 1, ..., far from it."""
     left = torch.arange(windows).float()
     others = torch.stack([left, left * 0, left + 19, left * 0 + 19], dim=1)
     objects = torch.tensor([[200.0, 0, 209, 9]])
-    return TrainingPicture(
+    return TrainingSample(
         Path("none"),
         False,
         torch.cat([objects, others]),
@@ -115,34 +115,34 @@ def picture(windows: int = 10, difficult: bool = False) -> TrainingPicture:
     )
 
 
-def test_hard_negatives_of_later_pictures_are_added_and_change_the_plane() -> None:
-    pictures = [picture() for _ in range(4)]
+def test_hard_negatives_of_later_images_are_added_and_change_the_plane() -> None:
+    images = [image() for _ in range(4)]
     config = SVMs(c=100.0, feature_norm=1.0, repeats="keep", retrain_after=2)
 
     def mined(hard: set[tuple[int, int]]) -> tuple[Miner, Tensor]:
         source = Rows(hard)
-        miner = Miner(source, pictures, 0.1, config, seed=0)
+        miner = Miner(source, images, 0.1, config, seed=0)
         planes = miner.train()
         looks_hard = torch.tensor([[8.0, 0, 10]])
         return miner, (looks_hard * planes.scale) @ planes.weight[0] + planes.bias[0]
 
     easy, before = mined(set())
-    assert easy.records[0].added == 10  # those of the first picture
+    assert easy.records[0].added == 10  # those of the first image
     miner, after = mined({(1, 3), (1, 4), (1, 5), (3, 7)})
     record = miner.records[0]
     assert record.positives == 4
     assert record.added >= 14
-    assert record.fits == 3  # of the first picture, after more than two were added, at the end
+    assert record.fits == 3  # of the first image, after more than two were added, at the end
     assert after < before - 0.5
 
 
 def test_windows_on_difficult_objects_teach_nothing() -> None:
-    pictures = [picture(), picture(difficult=True)]
-    miner = Miner(Rows({(1, 0)}), pictures, 0.1, SVMs(c=1.0, repeats="keep"), seed=0)
+    images = [image(), image(difficult=True)]
+    miner = Miner(Rows({(1, 0)}), images, 0.1, SVMs(c=1.0, repeats="keep"), seed=0)
     miner.train()
     assert miner.records[0].positives == 1
-    assert not pictures[1].sure_overlaps.any()
-    assert pictures[1].overlaps[0, 0] == 1
+    assert not images[1].sure_ious.any()
+    assert images[1].ious[0, 0] == 1
 
 
 def test_rows_that_are_sums_of_others_are_no_obstacle() -> None:

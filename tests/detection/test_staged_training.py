@@ -19,8 +19,8 @@ from spp_ops.detection.staged import FineTuning, StagedConfig, StagedJob, SVMs, 
 from spp_ops.detection.staged.batches import Batches
 
 CPU = torch.device("cpu")
-TUNING = FineTuning(batches=(12, 4), rates=(0.01, 0.001), batch_windows=32, batch_pictures=2)
-CONFIG = StagedConfig(mirror=True, tuning=TUNING, svms=SVMs(c=0.01, retrain_after=100), seed=4)
+TUNING = FineTuning(batches=(12, 4), rates=(0.01, 0.001), batch_windows=32, batch_images=2)
+CONFIG = StagedConfig(flip=True, tuning=TUNING, svms=SVMs(c=0.01, retrain_after=100), seed=4)
 
 
 def run(scenes: Path, out: Path, config: StagedConfig = CONFIG, **job: object) -> SPPDetector:
@@ -117,7 +117,7 @@ def test_finished_stages_are_not_done_again(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError
 
-    for place in ("maps.MapStore._compute", "batches.Batches.__call__", "mining.Miner.train", "learning.fit_boxes"):
+    for place in ("cache.MapStore._compute", "batches.Batches.__call__", "mining.Miner.train", "learning.fit_boxes"):
         monkeypatch.setattr(f"spp_ops.detection.staged.{place}", refuse)
     assert_same(run(scenes, uninterrupted[1], resume=True), uninterrupted[0])
 
@@ -145,7 +145,7 @@ def test_what_the_stages_leave_says_what_it_is(uninterrupted: tuple[SPPDetector,
     assert load_file(out / "boxes.safetensors")["weight"].shape == (2, 4, detector.net.head.box.in_features)  # type: ignore[union-attr]
     records = json.loads((out / "svms.json").read_text())
     assert list(records) == ["blue", "red"]
-    assert sum(record["positives"] for record in records.values()) == 28  # two objects in each of 7 pictures, mirrored
+    assert sum(record["positives"] for record in records.values()) == 28  # two objects in each of 7 images, flipped
     assert all(record["fits"] >= 2 and record["added"] > record["negatives"] > 0 for record in records.values())
     assert not (out / "finetune-checkpoint.safetensors").exists()
 
@@ -153,7 +153,7 @@ def test_what_the_stages_leave_says_what_it_is(uninterrupted: tuple[SPPDetector,
 @pytest.mark.parametrize("layer", ["rows", "fc6"])
 def test_svms_on_lower_layers(scenes: Path, tmp_path: Path, layer: str) -> None:
     detector = replace(scene_detector(scenes), hidden=(12, 10))
-    config = replace(CONFIG, mirror=False, svms=replace(CONFIG.svms, layer=layer), boxes=None)
+    config = replace(CONFIG, flip=False, svms=replace(CONFIG.svms, layer=layer), boxes=None)
     job = StagedJob(tmp_path / "run", maps=scenes / "maps")
     found = train_staged(read_scenes(scenes), detector, config, job=job, device=CPU, console=Console(quiet=True))
     assert found.config.hidden == (() if layer == "rows" else (12,))
@@ -172,5 +172,5 @@ def test_a_class_without_objects(scenes: Path, tmp_path: Path) -> None:
     images = replace(images, classes=(*images.classes, "green"))
     detector = replace(scene_detector(scenes), classes=images.classes)
     job = StagedJob(tmp_path / "run", maps=scenes / "maps")
-    with pytest.raises(ValueError, match="classes: expected pictures that show green"):
+    with pytest.raises(ValueError, match="classes: expected images that show green"):
         train_staged(images, detector, CONFIG, job=job, device=CPU, console=Console(quiet=True))

@@ -57,7 +57,7 @@ def test_half_the_space(folder: Path) -> None:
     assert one.scores[:3].tolist() == pytest.approx(other.scores[:3].tolist(), abs=1e-2)
 
 
-def test_networks_of_torchvision_and_batch_normalisation(tmp_path: Path) -> None:
+def test_networks_of_torchvision_and_batch_normalization(tmp_path: Path) -> None:
     small_detector(arch="resnet18").save(tmp_path, half=True)
     again = SPPDetector.load(tmp_path)
     assert again.net.backbone.bn1.num_batches_tracked.dtype == torch.int64

@@ -36,7 +36,7 @@ def check_call(case: Case, rng: random.Random) -> None:
 
 
 def _expected(case: Case, maps: list[Tensor]) -> Tensor:
-    """By the reference, or by the vectorised form where that would take long."""
+    """By the reference, or by the vectorized form where that would take long."""
     pairs = checks.level_pairs(case.levels)
     if len(case.rois) * sum(rows * columns for rows, columns in pairs) <= MOST_BINS:
         return case.call(reference.roi_spatial_pyramid_pool, maps)

@@ -1,4 +1,4 @@
-"""Map sizes, parameter counts, receptive fields and initialisation of the paper's networks (section 3.1, table 1)."""
+"""Map sizes, parameter counts, receptive fields and initialization of the paper's networks (section 3.1, table 1)."""
 
 import pytest
 import torch
@@ -105,7 +105,7 @@ def test_receptive_field(name: str, size: int, stride: int, center: float) -> No
 
 
 def test_zf5_sees_no_more_than_its_receptive_field() -> None:
-    """Without normalisation, which reaches further, the cell at (3, 4) sees the very pixels that the formula says."""
+    """Without normalization, which reaches further, the cell at (3, 4) sees the very pixels that the formula says."""
     stages = tuple(
         models.architectures.Stage(s.channels, s.kernel, s.stride, s.padding, s.then[1:])
         for s in models.architectures.ZF5
@@ -126,7 +126,7 @@ def test_zf5_sees_no_more_than_its_receptive_field() -> None:
         assert (first + last) / 2 == field.center[0] + cell * field.stride[0]
 
 
-def test_initialisation() -> None:
+def test_initialization() -> None:
     torch.manual_seed(0)
     net = models.zf5(hidden=(64, 32))
     for name, module in net.named_modules():

@@ -1,4 +1,4 @@
-"""Normalisation within channels against its formula written out."""
+"""Normalization within channels against its formula written out."""
 
 import pytest
 import torch
@@ -11,8 +11,8 @@ def by_the_formula(features: torch.Tensor, size: int, alpha: float, beta: float)
     result = torch.empty_like(features)
     radius = size // 2
     for n, c, y, x in torch.cartesian_prod(*map(torch.arange, features.shape)).tolist():
-        neighbours = features[n, c, max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1]
-        result[n, c, y, x] = features[n, c, y, x] * (1 + alpha * (neighbours**2).sum() / size**2) ** -beta
+        neighbors = features[n, c, max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1]
+        result[n, c, y, x] = features[n, c, y, x] * (1 + alpha * (neighbors**2).sum() / size**2) ** -beta
     return result
 
 

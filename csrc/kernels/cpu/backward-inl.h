@@ -20,7 +20,7 @@ struct Incoming {
   int64_t cells_ahead;
 };
 
-// Bins outside, channels inside: neighbouring bins often have the same winner, and a sum that has just been stored is
+// Bins outside, channels inside: neighboring bins often have the same winner, and a sum that has just been stored is
 // slow to load again. A part of a later window is asked for with each bin: a processor waits when asked for it at once.
 template <bool kContiguous, typename Stored, typename Index, typename Sum>
 inline void scatter_level(const Incoming<Stored, Index>& in, int64_t grad_stride, int64_t bins, int64_t channels,

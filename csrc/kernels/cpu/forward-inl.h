@@ -39,7 +39,7 @@ inline L column_maximum(const typename L::Unit* cell, int64_t rows, int64_t pitc
   return best;
 }
 
-// A row of bins from `rows` rows of cells. Neighbouring bins share a column or none: it is read once.
+// A row of bins from `rows` rows of cells. Neighboring bins share a column or none: it is read once.
 template <typename L, bool kHasEmpty, int kRows>
 void pool_row(const Level& level, const Span* columns, const typename L::Unit* cells, int64_t rows, int64_t pitch,
               typename L::Unit* bins) {

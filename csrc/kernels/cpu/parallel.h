@@ -16,7 +16,7 @@ struct Parallel {
 };
 
 // Tasks differ much in cost, so workers take the next one as they get free; of very many, several in a row, as
-// neighbours read the same memory, and fewer towards the end, so that all get ready at once. `make_body()` is called
+// neighbors read the same memory, and fewer toward the end, so that all get ready at once. `make_body()` is called
 // once a worker and returns what is then called with each task number: the place for a worker's scratch memory.
 template <typename MakeBody>
 void run_tasks(const Parallel& parallel, int64_t tasks, const MakeBody& make_body) {

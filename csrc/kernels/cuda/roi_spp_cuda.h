@@ -1,4 +1,4 @@
-// The CUDA back end's entry points. They enqueue work on `stream` and return: no synchronisation, no allocation, no
+// The CUDA back end's entry points. They enqueue work on `stream` and return: no synchronization, no allocation, no
 // read of device data, so every call may be captured in a CUDA graph. Pointers in the arguments are device pointers.
 //
 // Scratch memory comes from the caller: as many bytes as the *_workspace_bytes function says (0: null will do), aligned

@@ -19,7 +19,7 @@ class CombinedDetector(Detector):
     """Detectors of the same classes, whose boxes are put together before non-maximum suppression.
 
     Windows are found once for all of them, and detectors with equal convolutions and scales share their maps. Each
-    keeps its own score threshold; the first one's overlap and number of boxes hold for the union.
+    keeps its own score threshold; the first one's IoU and number of boxes hold for the union.
 
     Attributes:
         detectors: as given.
@@ -53,9 +53,9 @@ class CombinedDetector(Detector):
         """Which windows are looked at where none are given."""
         return self.detectors[0].proposals
 
-    def find(self, picture: Prepared) -> Detections:
-        """Find the objects in a picture that has been read already."""
-        pixels, windows = picture
+    def find(self, image: Prepared) -> Detections:
+        """Find the objects in an image that has been read already."""
+        pixels, windows = image
         if len(windows) == 0:
             return Detections.none(self.classes)
         maps: dict[int, ScaledMaps] = {}
@@ -73,7 +73,7 @@ def _first_with_same_maps(detectors: Sequence[SPPDetector], row: int) -> int:
 
 
 def _same_maps(one: SPPDetector, other: SPPDetector) -> bool:
-    """Whether two detectors' maps of any picture are the same, and lie alike under its windows."""
+    """Whether two detectors' maps of any image are the same, and lie alike under its windows."""
     fields = ("arch", "scales", "longest", "inset")
     if any(getattr(one.config, field) != getattr(other.config, field) for field in fields):
         return False

@@ -1,4 +1,4 @@
-"""A detector on all pictures of a data set, by one process or several."""
+"""A detector on all images of a data set, by one process or several."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def find_windows(
     *,
     cache: Path | None = None,
     workers: int = 0,
-    after_picture: Callable[[], None] = lambda: None,
+    after_image: Callable[[], None] = lambda: None,
     fabric: Fabric | None = None,
 ) -> list[Boxes]:
-    """The windows that a detector looks at, of each picture: `propose`, the pictures shared by all processes."""
+    """The windows that a detector looks at, of each image: `propose`, the images shared by all processes."""
     paths = [images.paths[row] for row in _share(len(images), fabric)]
     if workers == 0 and fabric is not None and fabric.world_size > 1:
         workers = max((os.cpu_count() or 1) // fabric.world_size, 1)
-    mine = propose(paths, detector.proposals, cache=cache, workers=workers, after_picture=after_picture)
+    mine = propose(paths, detector.proposals, cache=cache, workers=workers, after_image=after_image)
     return _everyone(mine, len(images), fabric)
 
 
@@ -40,25 +40,25 @@ def run_detector(
     windows: Sequence[Boxes] | None = None,
     cache: Path | None = None,
     workers: int = 0,
-    after_picture: Callable[[], None] = lambda: None,
+    after_image: Callable[[], None] = lambda: None,
     fabric: Fabric | None = None,
 ) -> list[Detections]:
-    """Find the objects in all pictures.
+    """Find the objects in all images.
 
     Args:
         detector: on the device to be used.
-        images: the pictures.
-        windows: of each picture; None: what `find_windows` gives.
+        images: the images.
+        windows: of each image; None: what `find_windows` gives.
         cache: as for `propose`, where windows are to be found.
         workers: as for `propose`.
-        after_picture: called after each picture that this process is done with.
-        fabric: launched; its processes share the pictures, and each gets all of the results. None: this process alone.
+        after_image: called after each image that this process is done with.
+        fabric: launched; its processes share the images, and each gets all of the results. None: this process alone.
 
     Returns:
-        What is found in each picture, in their order.
+        What is found in each image, in their order.
 
     Raises:
-        ValueError: the pictures' classes are not the detector's, or windows are missing.
+        ValueError: the images' classes are not the detector's, or windows are missing.
     """
     if images.classes != detector.classes:
         expected, got = ", ".join(detector.classes), ", ".join(images.classes)
@@ -66,13 +66,13 @@ def run_detector(
     if windows is None:
         windows = find_windows(detector, images, cache=cache, workers=workers, fabric=fabric)
     if len(windows) != len(images):
-        raise ValueError(f"windows: expected some for each of {len(images)} pictures, got {len(windows)}")
+        raise ValueError(f"windows: expected some for each of {len(images)} images, got {len(windows)}")
     given = windows
     mine = []
     rows = _share(len(images), fabric)
-    for picture in ahead(lambda row: prepare(images.paths[row], given[row], detector.proposals), rows, 1):
-        mine.append(detector.find(picture))
-        after_picture()
+    for image in ahead(lambda row: prepare(images.paths[row], given[row], detector.proposals), rows, 1):
+        mine.append(detector.find(image))
+        after_image()
     return _everyone(mine, len(images), fabric)
 
 
@@ -81,7 +81,7 @@ def _share(count: int, fabric: Fabric | None) -> range:
 
 
 def _everyone(mine: list[Item], count: int, fabric: Fabric | None) -> list[Item]:
-    """The results for all pictures from each process' share of them."""
+    """The results for all images from each process' share of them."""
     if fabric is None:
         return mine
     shares = gathered(fabric, mine)

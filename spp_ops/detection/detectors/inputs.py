@@ -1,4 +1,4 @@
-"""What a detector is given: pictures and their windows, read and checked, some of them ahead of its work."""
+"""What a detector is given: images and their windows, read and checked, some of them ahead of its work."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ Result = TypeVar("Result")
 
 
 class Prepared(NamedTuple):
-    """A picture and the windows to be looked at."""
+    """An image and the windows to be looked at."""
 
     pixels: Pixels
     windows: Tensor  # [R, 4] float32, on the CPU
 
 
 def prepare(image: ImageSource, windows: Windows | None, proposals: ProposalConfig) -> Prepared:
-    """Read a picture; find its windows where none are given.
+    """Read an image; find its windows where none are given.
 
     Raises:
-        FileNotFoundError, ImageError: there is no such picture, or it can't be used.
-        ValueError: the windows are not what they should be, or belong to pictures by name and this one has none.
+        FileNotFoundError, ImageError: there is no such image, or it can't be used.
+        ValueError: the windows are not what they should be, or belong to images by name and this one has none.
     """
     pixels = load_image(image)
     if windows is not None:
@@ -48,7 +48,7 @@ def prepare(image: ImageSource, windows: Windows | None, proposals: ProposalConf
         known = _box_file(file, file.stat().st_mtime_ns if file.is_file() else 0)
         boxes = known.boxes(Path(image), pixels.shape[1], pixels.shape[0])[: proposals.limit]
     else:
-        raise ValueError(f"windows: expected some, as {proposals.file} knows pictures by their files' names, got None")
+        raise ValueError(f"windows: expected some, as {proposals.file} knows images by their files' names, got None")
     return Prepared(pixels, torch.from_numpy(boxes))
 
 
@@ -68,7 +68,7 @@ def ahead(function: Callable[[Item], Result], items: Iterable[Item], workers: in
 
 @lru_cache(maxsize=2)
 def _box_file(path: Path, changed: int) -> BoxFile:
-    """Keep a file's boxes in memory for the next picture, until the file changes."""
+    """Keep a file's boxes in memory for the next image, until the file changes."""
     return BoxFile(path)
 
 

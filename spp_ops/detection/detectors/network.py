@@ -96,7 +96,7 @@ class RegionNet(nn.Module):
         normalization: how the backbone wants its pixels.
 
     Args:
-        net: gives backbone, pyramid and normalisation; its head is not used.
+        net: gives backbone, pyramid and normalization; its head is not used.
         num_classes, hidden, dropout, score, box_input: as for `RegionHead`.
     """
 

@@ -1,4 +1,4 @@
-"""Scored windows of one picture -> what is found in it (paper, sections 4.1 and 4.4)."""
+"""Scored windows of one image -> what is found in it (paper, sections 4.1 and 4.4)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Candidates:
     """Boxes that score high enough to be looked at, B of them, before any suppresses another.
 
     Attributes:
-        boxes: [B, 4], inside the picture.
+        boxes: [B, 4], inside the image.
         scores: [B].
         labels: [B] int64.
     """
@@ -47,7 +47,7 @@ def postprocess(
         windows: [R, 4] x1, y1, x2, y2 in 0-based pixels, last pixels included.
         scores: [R, K] probabilities or margins.
         corrections: [R, K, 4] as `decode_boxes` takes them, each of its own window; None: windows stay as they are.
-        size: height and width of the picture.
+        size: height and width of the image.
         config: gives classes, thresholds and the number of boxes kept.
 
     Returns:

@@ -45,9 +45,9 @@ class RCNNDetector(Detector):
         return self.config.proposals
 
     @torch.inference_mode()
-    def find(self, picture: Prepared) -> Detections:
-        """Find the objects in a picture that has been read already."""
-        pixels, windows = picture
+    def find(self, image: Prepared) -> Detections:
+        """Find the objects in an image that has been read already."""
+        pixels, windows = image
         if len(windows) == 0:
             return Detections.none(self.classes)
         scores, *rest = self.features.scores(pixels, windows, self._predict)

@@ -77,9 +77,9 @@ class SPPDetector(Detector):
         """Which windows are looked at where none are given."""
         return self.config.proposals
 
-    def find(self, picture: Prepared) -> Detections:
-        """Find the objects in a picture that has been read already."""
-        pixels, windows = picture
+    def find(self, image: Prepared) -> Detections:
+        """Find the objects in an image that has been read already."""
+        pixels, windows = image
         if len(windows) == 0:
             return Detections.none(self.classes)
         return select(self.candidates(pixels, windows, self.maps(pixels, windows)), self.config)
@@ -91,7 +91,7 @@ class SPPDetector(Detector):
 
     @torch.inference_mode()
     def candidates(self, pixels: Pixels, windows: Tensor, maps: ScaledMaps) -> Candidates:
-        """Score all windows of a picture: those boxes that reach the threshold."""
+        """Score all windows of an image: those boxes that reach the threshold."""
         size = pixels.shape[0], pixels.shape[1]
         return Candidates.union([self._group(size, part, maps) for part in windows.split(_GROUP)])
 

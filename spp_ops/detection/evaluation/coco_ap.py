@@ -23,12 +23,12 @@ _SIZES = ("all", "small", "medium", "large")  # objects of up to 32 x 32 pixels,
 
 @dataclass(frozen=True)
 class CocoAP:
-    """Means over the classes, of the 100 best detections a picture and class; NaN where there is nothing to be found.
+    """Means over the classes, of the 100 best detections an image and class; NaN where there is nothing to be found.
 
     Attributes:
-        ap: mean over overlaps of 0.5, 0.55, ... 0.95.
-        ap50: at an overlap of 0.5.
-        ap75: at an overlap of 0.75.
+        ap: mean over IoUs of 0.5, 0.55, ... 0.95.
+        ap50: at an IoU of 0.5.
+        ap75: at an IoU of 0.75.
         small: `ap` of objects of less than 32 x 32 pixels.
         medium: `ap` of those between.
         large: `ap` of objects of more than 96 x 96 pixels.
@@ -49,7 +49,7 @@ def coco_ap(images: DetectionImages, found: Sequence[Detections]) -> CocoAP:
 
     Args:
         images: what is there.
-        found: what was found in each picture.
+        found: what was found in each image.
     """
     truth = _dataset(images, [_annotations(objects) for objects in images.objects])
     results = _dataset(images, [_results(detections) for detections in found])
@@ -57,13 +57,13 @@ def coco_ap(images: DetectionImages, found: Sequence[Detections]) -> CocoAP:
         evaluation = COCOeval(_indexed(truth), _indexed(results), "bbox")
         evaluation.evaluate()
         evaluation.accumulate()
-    overlaps = evaluation.params.iouThrs
-    precision: npt.NDArray[np.float64] = evaluation.eval["precision"][..., -1]  # [overlap, recall, class, size]
+    ious = evaluation.params.iouThrs
+    precision: npt.NDArray[np.float64] = evaluation.eval["precision"][..., -1]  # [IoU, recall, class, size]
     everywhere = precision[..., _SIZES.index("all")]
     return CocoAP(
         ap=_mean(everywhere),
-        ap50=_mean(everywhere[np.isclose(overlaps, 0.5)]),
-        ap75=_mean(everywhere[np.isclose(overlaps, 0.75)]),
+        ap50=_mean(everywhere[np.isclose(ious, 0.5)]),
+        ap75=_mean(everywhere[np.isclose(ious, 0.75)]),
         small=_mean(precision[..., _SIZES.index("small")]),
         medium=_mean(precision[..., _SIZES.index("medium")]),
         large=_mean(precision[..., _SIZES.index("large")]),
@@ -72,12 +72,12 @@ def coco_ap(images: DetectionImages, found: Sequence[Detections]) -> CocoAP:
 
 
 def _dataset(images: DetectionImages, annotations: list[list[dict[str, Any]]]) -> dict[str, Any]:
-    """What pycocotools reads. Pictures are numbered here, and everything from 1: it takes an id of 0 for none."""
-    rows = [(picture, entry) for picture, entries in enumerate(annotations, 1) for entry in entries]
+    """What pycocotools reads. Images are numbered here, and everything from 1: it takes an id of 0 for none."""
+    rows = [(image, entry) for image, entries in enumerate(annotations, 1) for entry in entries]
     return {
-        "images": [{"id": picture} for picture in range(1, len(images) + 1)],
+        "images": [{"id": image} for image in range(1, len(images) + 1)],
         "categories": [{"id": label + 1, "name": name} for label, name in enumerate(images.classes)],
-        "annotations": [entry | {"id": row, "image_id": picture} for row, (picture, entry) in enumerate(rows, 1)],
+        "annotations": [entry | {"id": row, "image_id": image} for row, (image, entry) in enumerate(rows, 1)],
     }
 
 

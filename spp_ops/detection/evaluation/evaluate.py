@@ -23,15 +23,15 @@ class DetectionEvaluation:
         classes: the classes' names.
         curves: precision and recall of each class by VOC's rules.
         coco: COCO's figures.
-        iou: the overlap from which on VOC's rules take an object for found.
-        pictures: how many were looked at.
+        iou: the IoU from which on VOC's rules take an object for found.
+        images: how many were looked at.
     """
 
     classes: tuple[str, ...]
     curves: tuple[PrecisionRecall, ...]
     coco: CocoAP
     iou: float
-    pictures: int
+    images: int
 
     @property
     def eleven_point(self) -> float:
@@ -47,7 +47,7 @@ class DetectionEvaluation:
         """Plain data for JSON; None for NaN."""
         rows = zip(self.classes, self.curves, self.coco.class_ap, strict=True)
         return {
-            "pictures": self.pictures,
+            "images": self.images,
             "iou": self.iou,
             "mean_ap_11_point": _plain(self.eleven_point),
             "mean_ap_all_points": _plain(self.all_points),
@@ -59,11 +59,11 @@ class DetectionEvaluation:
 
 
 def evaluate_detections(images: DetectionImages, found: Sequence[Detections], iou: float = 0.5) -> DetectionEvaluation:
-    """Compare what was found in pictures with what is there.
+    """Compare what was found in images with what is there.
 
     Args:
-        images: the pictures with their objects.
-        found: the detections in each picture, in the same order and of the same classes.
+        images: the images with their objects.
+        found: the detections in each image, in the same order and of the same classes.
         iou: for VOC's rules, in (0, 1].
 
     Raises:
@@ -72,13 +72,13 @@ def evaluate_detections(images: DetectionImages, found: Sequence[Detections], io
     if not 0 < iou <= 1:
         raise ValueError(f"iou: expected more than 0, at most 1, got {iou}")
     if len(found) != len(images):
-        raise ValueError(f"found: expected detections for each of {len(images)} pictures, got {len(found)}")
+        raise ValueError(f"found: expected detections for each of {len(images)} images, got {len(found)}")
     for name, detections in zip(images.names, found, strict=True):
         if detections.classes != images.classes:
             expected, got = ", ".join(images.classes), ", ".join(detections.classes)
-            raise ValueError(f"found: picture {name}: expected the classes {expected}, got {got}")
+            raise ValueError(f"found: image {name}: expected the classes {expected}, got {got}")
         if not (np.isfinite(detections.boxes).all() and np.isfinite(detections.scores).all()):
-            raise ValueError(f"found: picture {name}: expected finite boxes and scores")
+            raise ValueError(f"found: image {name}: expected finite boxes and scores")
     curves = [precision_recall(images.objects, found, label, iou) for label in range(len(images.classes))]
     return DetectionEvaluation(images.classes, tuple(curves), coco_ap(images, found), iou, len(images))
 

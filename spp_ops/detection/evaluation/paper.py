@@ -1,4 +1,4 @@
-"""The paper's detection results (Pascal VOC 2007 test: 4,952 pictures, 20 classes), mAP in percent."""
+"""The paper's detection results (Pascal VOC 2007 test: 4,952 images, 20 classes), mAP in percent."""
 
 from __future__ import annotations
 

@@ -27,9 +27,9 @@ def evaluation_table(evaluation: DetectionEvaluation, configs: Sequence[Detector
         configs: of the detector, or of all that are combined.
         data: its name.
     """
-    pictures = f"{evaluation.pictures} pictures, {len(evaluation.classes)} classes"
+    images = f"{evaluation.images} images, {len(evaluation.classes)} classes"
     table = Table(
-        title=f"{data}: {pictures}; mean average precision in %, IoU {evaluation.iou:g}",
+        title=f"{data}: {images}; mean average precision in %, IoU {evaluation.iou:g}",
         caption=f"paper: {DATA_NOTE}",
     )
     table.add_column("detector")
@@ -56,19 +56,19 @@ def class_table(evaluation: DetectionEvaluation) -> Table:
 
 
 def evaluation_data(
-    evaluation: DetectionEvaluation, configs: Sequence[DetectorConfig], seconds_a_picture: dict[str, float]
+    evaluation: DetectionEvaluation, configs: Sequence[DetectorConfig], seconds_an_image: dict[str, float]
 ) -> dict[str, Any]:
     """Return the figures with what they were measured with, for JSON.
 
     Args:
         evaluation: of the detections.
         configs: of the detector, or of all that are combined.
-        seconds_a_picture: what took how long.
+        seconds_an_image: what took how long.
     """
     return {
         "detectors": [as_data(config) for config in configs],
         **evaluation.as_data(),
-        "seconds_a_picture": seconds_a_picture,
+        "seconds_an_image": seconds_an_image,
         "paper": [{"method": row.method, "mean_ap_11_point": row.mean_ap / 100} for row in rows_for(configs)],
     }
 

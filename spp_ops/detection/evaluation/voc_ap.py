@@ -21,7 +21,7 @@ class PrecisionRecall:
 
     Attributes:
         positives: objects to be found; difficult ones don't count.
-        scores: float32 [D], falling. Equal ones in the order of pictures, then of their detections.
+        scores: float32 [D], falling. Equal ones in the order of images, then of their detections.
         hits: int64 [D], objects found down to each score.
     """
 
@@ -71,16 +71,16 @@ class PrecisionRecall:
 def precision_recall(
     truth: Sequence[Objects], found: Sequence[Detections], label: int, iou: float = 0.5
 ) -> PrecisionRecall:
-    """Match the detections of a class with its objects, picture by picture.
+    """Match the detections of a class with its objects, image by image.
 
-    A detection belongs to the object that it overlaps most. From an overlap of `iou` on it finds that object, if none
+    A detection belongs to the object that it overlaps most. From an IoU of `iou` on it finds that object, if none
     of a better score has; else it is wrong. If the object is difficult the detection does not count.
 
     Args:
-        truth: the objects of each picture.
+        truth: the objects of each image.
         found: the detections in each.
         label: the class.
-        iou: overlap, in (0, 1]; extents are x2 - x1 + 1, as in VOC.
+        iou: IoU, in (0, 1]; extents are x2 - x1 + 1, as in VOC.
     """
     outcomes = [_match(objects, detections, label, iou) for objects, detections in zip(truth, found, strict=True)]
     scores = np.concatenate([np.zeros(0, np.float32), *(scores for scores, _ in outcomes)])
@@ -93,7 +93,7 @@ def precision_recall(
 def _match(
     objects: Objects, detections: Detections, label: int, iou: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Scores of the detections that count, and which are right; of one picture, best first."""
+    """Scores of the detections that count, and which are right; of one image, best first."""
     mine = np.flatnonzero(detections.labels == label)
     mine = mine[np.argsort(-detections.scores[mine], kind="stable")]
     scores = detections.scores[mine]
@@ -103,9 +103,9 @@ def _match(
         return scores, right
     # In float64: a box of whole pixels that overlaps by exactly the threshold must not miss it.
     boxes, others = (torch.from_numpy(rows).double() for rows in (detections.boxes[mine], objects.boxes[there]))
-    overlaps = box_iou(boxes, others).numpy()
-    nearest = overlaps.argmax(axis=1)
-    close = overlaps.max(axis=1) >= iou
+    ious = box_iou(boxes, others).numpy()
+    nearest = ious.argmax(axis=1)
+    close = ious.max(axis=1) >= iou
     ignored = close & objects.difficult[there][nearest]
     candidates = np.flatnonzero(close & ~ignored)
     _, first = np.unique(nearest[candidates], return_index=True)

@@ -86,7 +86,7 @@ class RegionFeatures:
         return self.score(self.maps(self.resized(image), windows), windows, head)
 
     def resized(self, image: Pixels) -> list[tuple[Tensor, tuple[float, float]]]:
-        """For each scale the normalised image [1, 3, h, w] and its size relative to the original's, (x, y)."""
+        """For each scale the normalized image [1, 3, h, w] and its size relative to the original's, (x, y)."""
         device = next((parameter.device for parameter in self.backbone.parameters()), torch.device("cpu"))
         pixels = self.normalization(to_tensor(image, device))
         return [self._resize(pixels, scale) for scale in self.scales]

@@ -30,7 +30,7 @@ class Strips:
     """Calls a convolution stack strip by strip where that is faster: on CPUs, without gradients.
 
     The stack is cut after each max pooling. A part is worked on in strips where its layers are known to look at a few
-    rows only (convolution, max pooling, activations, normalisation as in evaluation) and its maps exceed the cache.
+    rows only (convolution, max pooling, activations, normalization as in evaluation) and its maps exceed the cache.
     Every other part, and every stack that is no `nn.Sequential`, is called as it is.
 
     Args:

@@ -20,11 +20,11 @@ from spp_ops.models.spp_net import SPPNet
 def warp_windows(pixels: Tensor, windows: Tensor, size: int = 227, padding: int = 16) -> Tensor:
     """Cut windows out of an image and warp each to a square, bilinearly, whatever its shape.
 
-    A window is first enlarged about its centre so that, after warping, `padding` pixels on each side of it are context.
+    A window is first enlarged about its center so that, after warping, `padding` pixels on each side of it are context.
     The enlarged window's corners are rounded to whole pixels; what lies outside the image is 0.
 
     Args:
-        pixels: [1, 3, H, W], normalised (so that 0 is the mean pixel).
+        pixels: [1, 3, H, W], normalized (so that 0 is the mean pixel).
         windows: [R, 4] x1, y1, x2, y2 in 0-based pixels, last pixels included.
         size: side of the square.
         padding: pixels of the square, less than half of `size`.
@@ -47,7 +47,7 @@ def warp_windows(pixels: Tensor, windows: Tensor, size: int = 227, padding: int 
     x, y = ((2 * places + 1) / limits - 1).unbind(-1)  # grid_sample's coordinates: -1 and 1 are the image's borders
     shape = len(windows), size, size
     grid = torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], dim=-1)
-    # One tall picture of all squares: the image need not be repeated for each.
+    # One tall image of all squares: the image need not be repeated for each.
     tall = F.grid_sample(pixels, grid.view(1, -1, size, 2), padding_mode="zeros", align_corners=False)
     squares = tall[0].view(3, len(windows), size, size).transpose(0, 1)
     return squares.contiguous(memory_format=torch.channels_last)

@@ -91,7 +91,7 @@ class JointCheckpoint:
 
 
 def data_hash(images: DetectionImages, windows: Sequence[Boxes]) -> str:
-    """A hash of pictures' names, objects and windows, in their order."""
+    """A hash of images' names, objects and windows, in their order."""
     digest = hashlib.sha256()
     for path, objects, boxes in zip(images.paths, images.objects, windows, strict=True):
         digest.update(path.name.encode())

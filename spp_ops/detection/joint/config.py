@@ -15,35 +15,35 @@ Optimizer: TypeAlias = Literal["sgd", "adam"]
 
 @dataclass(frozen=True)
 class JointConfig:
-    """Hierarchical sampling: a few pictures a step, many windows of each (Fast R-CNN, section 2.3).
+    """Hierarchical sampling: a few images a step, many windows of each (Fast R-CNN, section 2.3).
 
-    The defaults suit some hundred pictures and convolutions that ImageNet has trained.
+    The defaults suit some hundred images and convolutions that ImageNet has trained.
 
     Attributes:
-        epochs: passes over the pictures.
-        images_per_step: pictures a step, over all processes.
+        epochs: passes over the images.
+        images_per_step: images a step, over all processes.
         windows_per_image: windows of each of them.
-        positive_share: at most this share of a picture's windows shows an object.
+        positive_share: at most this share of an image's windows shows an object.
         positive_iou: windows that overlap an object by at least this show it.
-        negative_range: windows whose largest overlap is in [low, high) are background. Fast R-CNN's low is 0.1; with
-            few pictures the easy ones are needed too.
-        hard_share: of each picture's windows this share counts, those with the largest loss (online hard example
+        negative_range: windows whose largest IoU is in [low, high) are background. Fast R-CNN's low is 0.1; with
+            few images the easy ones are needed too.
+        hard_share: of each image's windows this share counts, those with the largest loss (online hard example
             mining; Shrivastava et al., 2016); 1: all of them.
         object_copies: windows made from each object's own box, besides the box itself.
         object_shift: their sides are moved by up to this share of the box's extent.
-        scales: shorter sides in pixels; each time a picture is resized to one of them, drawn at random.
-        flip: whether every other picture, drawn at random, is mirrored.
-        colour_shift: strength of random changes of brightness, contrast, saturation and hue; 0: none.
+        scales: shorter sides in pixels; each time an image is resized to one of them, drawn at random.
+        flip: whether every other image, drawn at random, is flipped.
+        color_shift: strength of random changes of brightness, contrast, saturation and hue; 0: none.
         lr: learning rate of the head.
         backbone_lr: that of the convolutions relative to the head's; 0 freezes them.
         frozen_layers: lowest layers of the backbone (children of the stack, ReLUs and poolings counted) that keep their
             weights.
         warmup: steps over which the learning rate rises to `lr`.
         milestones: epochs after which it is divided by 10.
-        optimizer: "sgd", or "adam" (AdamW), with which convolutions without normalisation layers learn from scratch
+        optimizer: "sgd", or "adam" (AdamW), with which convolutions without normalization layers learn from scratch
             several times faster, at a tenth of the rate.
         momentum: of SGD.
-        weight_decay: of the optimiser.
+        weight_decay: of the optimizer.
         dropout: probability of a zero after each hidden layer.
         clip_norm: a longer gradient is shortened to this norm; inf: never.
         row_rms: root mean square that pooled rows are scaled to before the head, by a factor measured at the start; the
@@ -52,7 +52,7 @@ class JointConfig:
         box_beta: error, in standard deviations of typical corrections, from which the boxes' loss is linear.
         ema: decay a step of a moving average of the weights, which is then the detector's; 0: none.
         precision: of the arithmetic: "32-true", "bf16-mixed" or "16-mixed".
-        seed: of the weights, the order of the pictures, windows, augmentation and dropout.
+        seed: of the weights, the order of the images, windows, augmentation and dropout.
     """
 
     epochs: int = 12
@@ -66,7 +66,7 @@ class JointConfig:
     object_shift: float = 0.15
     scales: tuple[int, ...] = (400, 480, 576)
     flip: bool = True
-    colour_shift: float = 0.0
+    color_shift: float = 0.0
     lr: float = 0.01
     backbone_lr: float = 0.03
     frozen_layers: int = 0
@@ -90,10 +90,10 @@ class JointConfig:
         for name in ("positive_share", "positive_iou", "hard_share"):
             expect(0 < getattr(self, name) <= 1, name, "a number above 0, up to 1", getattr(self, name))
         low, high = self.negative_range
-        expect(0 <= low < high <= 1, "negative_range", "two overlaps in order, from 0 to 1", self.negative_range)
+        expect(0 <= low < high <= 1, "negative_range", "two IoUs in order, from 0 to 1", self.negative_range)
         expect(0 <= self.object_shift < 0.5, "object_shift", "a number from 0 to below 0.5", self.object_shift)
         expect(len(self.scales) > 0 and min(self.scales) >= 1, "scales", "one or more sides in pixels", self.scales)
-        for name in ("object_copies", "colour_shift", "backbone_lr", "frozen_layers", "warmup", "weight_decay"):
+        for name in ("object_copies", "color_shift", "backbone_lr", "frozen_layers", "warmup", "weight_decay"):
             expect(0 <= getattr(self, name) < math.inf, name, "0 or more", getattr(self, name))
         for name in ("lr", "row_rms", "box_beta"):
             expect(0 < getattr(self, name) < math.inf, name, "a positive number", getattr(self, name))

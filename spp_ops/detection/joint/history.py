@@ -1,4 +1,4 @@
-"""The picture of a run: its losses, the gradient that came through the operator, and the test, by epoch."""
+"""The image of a run: its losses, the gradient that came through the operator, and the test, by epoch."""
 
 from __future__ import annotations
 

@@ -40,14 +40,14 @@ def window_losses(
 
 
 def hardest(total: Tensor, counts: Sequence[int], share: float) -> Tensor:
-    """Rows of the windows that count: of each picture those with the largest loss.
+    """Rows of the windows that count: of each image those with the largest loss.
 
     Args:
-        total: [R], the windows' losses, picture by picture.
-        counts: windows of each picture.
-        share: of a picture's windows that count, rounded up.
+        total: [R], the windows' losses, image by image.
+        counts: windows of each image.
+        share: of an image's windows that count, rounded up.
     """
     parts = total.detach().split(list(counts))
     chosen = [part.topk(math.ceil(len(part) * share)).indices for part in parts]
-    firsts = [sum(counts[:picture]) for picture in range(len(counts))]
+    firsts = [sum(counts[:image]) for image in range(len(counts))]
     return torch.cat([rows + first for rows, first in zip(chosen, firsts, strict=True)])

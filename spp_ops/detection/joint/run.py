@@ -20,7 +20,7 @@ from spp_ops.detection.features.regions import RegionFeatures
 from spp_ops.detection.joint.checkpoint import FILE_NAME, JointCheckpoint, data_hash
 from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.joint.history import save_history_plot
-from spp_ops.detection.joint.samples import TrainingPictures, epoch_steps
+from spp_ops.detection.joint.samples import TrainingSamples, epoch_steps
 from spp_ops.detection.joint.training import JointTrainer, StepNumbers
 from spp_ops.detection.joint.validation import mean_ap
 from spp_ops.detection.proposals import Boxes, propose
@@ -30,7 +30,7 @@ from spp_ops.engine.journal import PLOT_NAME, Journal
 from spp_ops.engine.seeds import seed_of
 
 _WEIGHTS = 24  # what a seed is for; data.py and training.py have the others
-_SCALE_PICTURES, _SCALE_WINDOWS = 8, 64  # that the size of pooled rows is measured on
+_SCALE_IMAGES, _SCALE_WINDOWS = 8, 64  # that the size of pooled rows is measured on
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class JointJob:
         resume: whether to go on with the run in `out`; where it has no checkpoint yet the run starts.
         workers: processes that load ahead.
         checkpoint_every: steps from one checkpoint to the next within an epoch; 0: only after epochs.
-        validate_every: epochs from one test to the next, where there are pictures for it.
+        validate_every: epochs from one test to the next, where there are images for it.
         stop_after: epochs after which to stop, with the run to be resumed; None: at its end.
         cache: folder of proposals; None: `spp_ops.detection.proposals.default_cache()`.
     """
@@ -76,7 +76,7 @@ def train_joint(
     Raises:
         ValueError: the folder holds a run that is not to be resumed, or one of other settings; the detector's scores
             are no softmax; the loss is no longer finite.
-        FileNotFoundError, ImageError: a picture or the weights can't be read.
+        FileNotFoundError, ImageError: an image or the weights can't be read.
     """
     saved = _saved_run(job, detector, config)
     fabric = make_fabric(device, config.precision)
@@ -94,12 +94,12 @@ def train_joint(
             set_row_scale(net, features[len(features) // 2], images, windows, config.row_rms)
         else:
             run.go_on(saved)
-        data = TrainingPictures(images, windows, config)
+        data = TrainingSamples(images, windows, config)
         tests = None if val_images is None else (val_images, _propose(val_images, detector, job, fabric, journal))
         while trainer.epoch < min(config.epochs, config.epochs if job.stop_after is None else job.stop_after):
             _train_epoch(run, data, tests, journal)
             run.save()
-    return run.finish(f"{detector.arch}, {len(images)} pictures, {len(images.classes)} classes")
+    return run.finish(f"{detector.arch}, {len(images)} images, {len(images.classes)} classes")
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,7 @@ class _Run:
     def go_on(self, saved: JointCheckpoint) -> None:
         """Take up a saved run."""
         if saved.data != self.data:
-            raise ValueError(
-                f"data: expected the pictures, objects and windows of the run in {self.job.out}, got others"
-            )
+            raise ValueError(f"data: expected the images, objects and windows of the run in {self.job.out}, got others")
         self.trainer.restore(saved.progress, saved.model, saved.average)
 
     def save(self) -> None:
@@ -138,7 +136,7 @@ class _Run:
         self.fabric.barrier()
 
     def finish(self, title: str) -> SPPDetector:
-        """Write the detector and the picture of the run."""
+        """Write the detector and the image of the run."""
         found = SPPDetector(self.detector, self.tested_net)
         if self.fabric.is_global_zero:
             found.save(self.job.out)
@@ -149,7 +147,7 @@ class _Run:
 
 
 def _train_epoch(
-    run: _Run, data: TrainingPictures, tests: tuple[DetectionImages, list[Boxes]] | None, journal: Journal
+    run: _Run, data: TrainingSamples, tests: tuple[DetectionImages, list[Boxes]] | None, journal: Journal
 ) -> None:
     trainer, config = run.trainer, run.config
     epoch, lr = trainer.epoch, trainer.lr
@@ -182,8 +180,8 @@ def _train_epoch(
 def set_row_scale(
     net: RegionNet, features: RegionFeatures, images: DetectionImages, windows: Sequence[Boxes], rms: float
 ) -> None:
-    """Make the head scale pooled rows to this root mean square, as measured on some windows of some pictures."""
-    rows = range(0, len(images), max(len(images) // _SCALE_PICTURES, 1))
+    """Make the head scale pooled rows to this root mean square, as measured on some windows of some images."""
+    rows = range(0, len(images), max(len(images) // _SCALE_IMAGES, 1))
     squares = []
     with torch.inference_mode():
         net.eval()
@@ -202,7 +200,7 @@ def _propose(
     """Find windows, on one process of each machine; the others read what it left in the cache."""
     journal.begin("proposals", len(images))
     with fabric.rank_zero_first(local=True):
-        return propose(images.paths, detector.proposals, cache=job.cache, after_picture=journal.advance)
+        return propose(images.paths, detector.proposals, cache=job.cache, after_image=journal.advance)
 
 
 def _saved_run(job: JointJob, detector: DetectorConfig, config: JointConfig) -> JointCheckpoint | None:

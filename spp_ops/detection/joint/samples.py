@@ -1,6 +1,6 @@
-"""Training pictures with the windows drawn from them.
+"""Training images with the windows drawn from them.
 
-Everything random about an epoch follows from (seed, epoch), and about a picture in it from (seed, epoch, row): not from
+Everything random about an epoch follows from (seed, epoch), and about an image in it from (seed, epoch, row): not from
 what was drawn before, nor from the number of worker or training processes.
 """
 
@@ -16,18 +16,18 @@ from torchvision.transforms import v2
 
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.image import Pixels, load_image
-from spp_ops.detection.boxes import clip_boxes, encode_boxes, mirror_boxes
+from spp_ops.detection.boxes import clip_boxes, encode_boxes, flip_boxes
 from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.proposals import Boxes
 from spp_ops.detection.sampling import draw_windows, match_windows
 from spp_ops.engine.seeds import seed_of
 
-_ORDER, _PICTURE = 21, 22  # what a seed is for
-KEPT_BYTES = 2**30  # of decoded pictures
+_ORDER, _IMAGE = 21, 22  # what a seed is for
+KEPT_BYTES = 2**30  # of decoded images
 
 
 class Sample(NamedTuple):
-    """One picture of a step."""
+    """One image of a step."""
 
     pixels: Tensor  # uint8 [H, W, 3], RGB
     scale: int  # which of the scales it is resized to
@@ -36,12 +36,12 @@ class Sample(NamedTuple):
     targets: Tensor  # float32 [R, 4]: corrections that take windows to their objects; 0 for the background's
 
 
-class TrainingPictures(Dataset[Sample]):
-    """Pictures of an epoch, each with its windows of that epoch.
+class TrainingSamples(Dataset[Sample]):
+    """Images of an epoch, each with its windows of that epoch.
 
     Args:
         images: what is trained on.
-        windows: proposals [R, 4] of each picture.
+        windows: proposals [R, 4] of each image.
         config: how windows are drawn.
     """
 
@@ -62,23 +62,23 @@ class TrainingPictures(Dataset[Sample]):
 
     def __getitem__(self, row: int) -> Sample:
         config = self._config
-        seed = seed_of(config.seed, _PICTURE, self._epoch, row)
+        seed = seed_of(config.seed, _IMAGE, self._epoch, row)
         generator = torch.Generator().manual_seed(seed)
         scale = int(torch.randint(len(config.scales), (), generator=generator))
-        mirrored = config.flip and bool(torch.rand((), generator=generator) < 0.5)
+        flipped = config.flip and bool(torch.rand((), generator=generator) < 0.5)
         pixels = torch.from_numpy(self._load(row))
         drawn = self._draw(row, pixels.shape[0], pixels.shape[1], generator)
         windows, targets = drawn.windows, drawn.targets
-        if mirrored:
+        if flipped:
             pixels = pixels.flip(1)
-            windows, targets = (mirror_boxes(boxes, pixels.shape[1]) for boxes in (windows, targets))
-        if config.colour_shift > 0:
-            pixels = _other_colours(pixels, config.colour_shift, seed)
+            windows, targets = (flip_boxes(boxes, pixels.shape[1]) for boxes in (windows, targets))
+        if config.color_shift > 0:
+            pixels = _other_colors(pixels, config.color_shift, seed)
         corrections = torch.where(drawn.labels[:, None] > 0, encode_boxes(windows, targets), 0.0)
         return Sample(pixels, scale, windows, drawn.labels, corrections)
 
     def _load(self, row: int) -> Pixels:
-        """Decode a picture, the first time; where memory for them is used up, each time."""
+        """Decode an image, the first time; where memory for them is used up, each time."""
         if row in self._kept:
             return self._kept[row]
         pixels = load_image(self._images.paths[row])
@@ -98,7 +98,7 @@ class TrainingPictures(Dataset[Sample]):
 
 
 class Drawn(NamedTuple):
-    """Windows of a picture to train on."""
+    """Windows of an image to train on."""
 
     windows: Tensor  # [R, 4]
     labels: Tensor  # int64 [R], 0 for the background
@@ -113,7 +113,7 @@ def draw_training_windows(
     config: JointConfig,
     generator: torch.Generator,
 ) -> Drawn:
-    """Draw a picture's windows; those on a difficult object and on no other are neither object nor background.
+    """Draw an image's windows; those on a difficult object and on no other are neither object nor background.
 
     Args:
         windows: [R, 4] to draw from.
@@ -136,7 +136,7 @@ def draw_training_windows(
 
 
 def shifted_copies(boxes: Tensor, config: JointConfig, height: int, width: int, generator: torch.Generator) -> Tensor:
-    """Windows [G * copies, 4] around objects [G, 4] of a picture of this size, each side moved by itself."""
+    """Windows [G * copies, 4] around objects [G, 4] of an image of this size, each side moved by itself."""
     copies = boxes.repeat(config.object_copies, 1)
     extent = (copies[:, 2:] - copies[:, :2] + 1).repeat(1, 2)
     shift = (2 * torch.rand(copies.shape, generator=generator) - 1) * config.object_shift
@@ -144,14 +144,14 @@ def shifted_copies(boxes: Tensor, config: JointConfig, height: int, width: int, 
     return torch.cat([moved[:, :2], moved[:, 2:].maximum(moved[:, :2])], dim=1)
 
 
-def epoch_steps(config: JointConfig, pictures: int, epoch: int) -> list[list[int]]:
-    """Rows of the pictures of each step: all of them once, in random order; the last step may have fewer."""
+def epoch_steps(config: JointConfig, images: int, epoch: int) -> list[list[int]]:
+    """Rows of the images of each step: all of them once, in random order; the last step may have fewer."""
     generator = torch.Generator().manual_seed(seed_of(config.seed, _ORDER, epoch))
-    order: list[int] = torch.randperm(pictures, generator=generator).tolist()
-    return [order[first : first + config.images_per_step] for first in range(0, pictures, config.images_per_step)]
+    order: list[int] = torch.randperm(images, generator=generator).tolist()
+    return [order[first : first + config.images_per_step] for first in range(0, images, config.images_per_step)]
 
 
-def _other_colours(pixels: Tensor, strength: float, seed: int) -> Tensor:
+def _other_colors(pixels: Tensor, strength: float, seed: int) -> Tensor:
     jitter = v2.ColorJitter(strength, strength, strength, min(strength / 10, 0.5))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -15,7 +15,7 @@ from spp_ops.detection.detectors.network import RegionNet
 from spp_ops.detection.features.regions import RegionFeatures
 from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.joint.loss import Losses, hardest, window_losses
-from spp_ops.detection.joint.samples import Sample, TrainingPictures, epoch_steps
+from spp_ops.detection.joint.samples import Sample, TrainingSamples, epoch_steps
 from spp_ops.engine.distributed import summed
 from spp_ops.engine.seeds import seed_of
 
@@ -35,7 +35,7 @@ class StepNumbers(NamedTuple):
 
 
 class WindowScores(nn.Module):
-    """Pictures and their windows -> scores and corrections; the module whose gradient is shared by all processes.
+    """Images and their windows -> scores and corrections; the module whose gradient is shared by all processes.
 
     Args:
         net: what is trained.
@@ -47,33 +47,31 @@ class WindowScores(nn.Module):
         self.net = net
         self._features = features
 
-    def forward(
-        self, pictures: list[Resized], scales: list[int], windows: list[Tensor]
-    ) -> tuple[Tensor, Tensor | None]:
-        """Convolutions picture by picture, as their sizes differ; then all windows through the head at once.
+    def forward(self, images: list[Resized], scales: list[int], windows: list[Tensor]) -> tuple[Tensor, Tensor | None]:
+        """Convolutions image by image, as their sizes differ; then all windows through the head at once.
 
         Args:
-            pictures: each picture at its scale.
+            images: each image at its scale.
             scales: which of the scales that is.
-            windows: [R, 4] of each picture, in pixels of the original.
+            windows: [R, 4] of each image, in pixels of the original.
         """
         rows = []
-        for picture, scale, boxes in zip(pictures, scales, windows, strict=True):
+        for image, scale, boxes in zip(images, scales, windows, strict=True):
             features = self._features[scale]
-            rows.append(features.pool(features.maps([picture]), boxes))
+            rows.append(features.pool(features.maps([image]), boxes))
         scores: tuple[Tensor, Tensor | None] = self.net.head(torch.cat(rows))
         return scores
 
     def resized(self, sample: Sample) -> Resized:
-        """A sample's picture at its scale, on the device."""
+        """A sample's image at its scale, on the device."""
         return self._features[sample.scale].resized(sample.pixels.numpy())[0]
 
 
 class JointTrainer:
     """Trains a detector's network; its state is known after every step.
 
-    A step's gradient is that of the mean loss over all its windows, however many processes share its pictures.
-    Normalisation layers of the convolutions keep their statistics: one picture gives none worth having.
+    A step's gradient is that of the mean loss over all its windows, however many processes share its images.
+    Normalization layers of the convolutions keep their statistics: one image gives none worth having.
 
     Attributes:
         net: what is trained, on the device.
@@ -114,7 +112,7 @@ class JointTrainer:
 
     def train_epoch(
         self,
-        data: TrainingPictures,
+        data: TrainingSamples,
         *,
         workers: int = 0,
         after_step: Callable[[], None] = lambda: None,
@@ -138,7 +136,7 @@ class JointTrainer:
         data.begin_epoch(self.epoch)
         steps = epoch_steps(self._config, len(data), self.epoch)[self.batch :]
         rank, world = self._fabric.global_rank, self._fabric.world_size
-        # A process without a picture of its own takes the step's first one, to no effect, as all must take the step.
+        # A process without an image of its own takes the step's first one, to no effect, as all must take the step.
         shares = [rows[rank::world] or rows[:1] for rows in steps]
         loader: DataLoader[Any] = DataLoader(data, batch_sampler=shares, num_workers=workers, collate_fn=list)
         self._training_mode()
@@ -180,9 +178,9 @@ class JointTrainer:
     def _losses(self, samples: list[Sample], weight: float) -> Losses:
         """Parts of the loss, shared out so that their sums over processes are means over the step's windows."""
         config, fabric = self._config, self._fabric
-        pictures = [self._scores.resized(sample) for sample in samples]
+        images = [self._scores.resized(sample) for sample in samples]
         windows = [sample.windows.to(fabric.device) for sample in samples]
-        scores, corrections = self._model(pictures, [sample.scale for sample in samples], windows)
+        scores, corrections = self._model(images, [sample.scale for sample in samples], windows)
         labels = torch.cat([sample.labels for sample in samples]).to(fabric.device)
         targets = torch.cat([sample.targets for sample in samples]).to(fabric.device) / self.net.head.box_std
         losses = window_losses(scores, corrections, labels, targets, config.box_beta)
@@ -240,7 +238,7 @@ class JointTrainer:
 
 
 def make_optimizer(parameters: list[dict[str, Any]], config: JointConfig) -> torch.optim.Optimizer:
-    """The optimiser of groups of parameters, each with its learning rate."""
+    """The optimizer of groups of parameters, each with its learning rate."""
     if config.optimizer == "adam":
         return torch.optim.AdamW(parameters, weight_decay=config.weight_decay)
     return torch.optim.SGD(parameters, momentum=config.momentum, weight_decay=config.weight_decay)

@@ -18,16 +18,16 @@ def mean_ap(
     images: DetectionImages,
     windows: Sequence[Boxes],
     fabric: Fabric,
-    after_picture: Callable[[], None] = lambda: None,
+    after_image: Callable[[], None] = lambda: None,
 ) -> float:
     """Mean average precision by Pascal VOC 2007's rule, in percent.
 
     Args:
         detector: on the device of `fabric`.
         images: what to test on.
-        windows: proposals [R, 4] of each picture.
-        fabric: launched; its processes share the pictures.
-        after_picture: called after each of this process' pictures.
+        windows: proposals [R, 4] of each image.
+        fabric: launched; its processes share the images.
+        after_image: called after each of this process' images.
     """
-    found = run_detector(detector, images, windows=windows, after_picture=after_picture, fabric=fabric)
+    found = run_detector(detector, images, windows=windows, after_image=after_image, fabric=fabric)
     return 100 * evaluate_detections(images, found).eleven_point

@@ -56,7 +56,7 @@ def edge_boxes(image: Pixels, *, side: int = 500, limit: int | None = 2000) -> B
 def edges(image: Pixels) -> tuple[Plane, Plane]:
     """Edge strength, 0 to 1 and thinned to one pixel, and the direction across the edge, 0 to pi, both [H, W].
 
-    Each pixel has the gradient of the colour channel in which it is steepest.
+    Each pixel has the gradient of the color channel in which it is steepest.
     """
     cv2: Any = opencv()
     smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), SMOOTHING)
@@ -69,7 +69,7 @@ def edges(image: Pixels) -> tuple[Plane, Plane]:
 
 
 def _thinned(strength: Plane, dx: Plane, dy: Plane) -> Plane:
-    """Keep what is no weaker than its neighbours one pixel away across the edge."""
+    """Keep what is no weaker than its neighbors one pixel away across the edge."""
     cv2: Any = opencv()
     length = np.maximum(np.hypot(dx, dy), 1e-12)
     y, x = np.mgrid[: strength.shape[0], : strength.shape[1]].astype(np.float32)

@@ -33,7 +33,7 @@ def propose(
     *,
     cache: Path | None = None,
     workers: int = 0,
-    after_picture: Callable[[], None] = lambda: None,
+    after_image: Callable[[], None] = lambda: None,
 ) -> list[Boxes]:
     """Boxes of images, in the order of `paths`, and the same on every run.
 
@@ -45,7 +45,7 @@ def propose(
         config: what to find.
         cache: folder for what is found; None: `default_cache()`.
         workers: processes; 0: one a processor. 1: this one.
-        after_picture: called after each image.
+        after_image: called after each image.
 
     Returns:
         float32 [R, 4] an image: x1, y1, x2, y2 in its 0-based pixels, x2 and y2 inside the box.
@@ -57,7 +57,7 @@ def propose(
     if workers < 0:
         raise ValueError(f"workers: expected 0 or more processes, got {workers}")
     if config.file is not None:
-        return _from_file([Path(path) for path in paths], config, after_picture)
+        return _from_file([Path(path) for path in paths], config, after_image)
     root = default_cache() if cache is None else cache
     known: dict[int, Boxes] = {}
     unknown: list[tuple[int, Path, Path]] = []
@@ -68,12 +68,12 @@ def propose(
             unknown.append((index, path, kept))
         else:
             known[index] = boxes
-            after_picture()
+            after_image()
     processes = min(workers or _processors(), len(unknown))
     if processes <= 1:
         for index, path, kept in unknown:
             known[index] = _find(path, kept, config)
-            after_picture()
+            after_image()
     else:
         from joblib import Parallel, delayed
 
@@ -81,18 +81,18 @@ def propose(
         found = Parallel(n_jobs=processes, return_as="generator", batch_size=1)(jobs)
         for (index, _, _), boxes in zip(unknown, found, strict=True):
             known[index] = boxes
-            after_picture()
+            after_image()
     return [known[index] for index in range(len(paths))]
 
 
-def _from_file(paths: Sequence[Path], config: ProposalConfig, after_picture: Callable[[], None]) -> list[Boxes]:
+def _from_file(paths: Sequence[Path], config: ProposalConfig, after_image: Callable[[], None]) -> list[Boxes]:
     assert config.file is not None
     file = BoxFile(Path(config.file))
     result = []
     for path in paths:
         height, width = load_image(path).shape[:2]
         result.append(file.boxes(path, width, height)[: config.limit])
-        after_picture()
+        after_image()
     return result
 
 

@@ -14,7 +14,7 @@ from spp_ops.detection.staged.config import (
 from spp_ops.detection.staged.learning import Learner
 from spp_ops.detection.staged.pipeline import StagedJob, train_staged
 from spp_ops.detection.staged.rcnn import train_rcnn
-from spp_ops.detection.staged.samples import TrainingPicture, training_pictures
+from spp_ops.detection.staged.samples import TrainingSample, training_samples
 from spp_ops.detection.staged.sources import RowSource
 
 __all__ = [
@@ -29,9 +29,9 @@ __all__ = [
     "SVMs",
     "StagedConfig",
     "StagedJob",
-    "TrainingPicture",
+    "TrainingSample",
     "staged_from_data",
     "train_rcnn",
     "train_staged",
-    "training_pictures",
+    "training_samples",
 ]

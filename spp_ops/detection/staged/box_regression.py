@@ -19,7 +19,7 @@ from torch import Tensor
 
 from spp_ops.detection.boxes import encode_boxes
 from spp_ops.detection.staged.config import BoxRegression
-from spp_ops.detection.staged.samples import TrainingPicture
+from spp_ops.detection.staged.samples import TrainingSample
 from spp_ops.detection.staged.sources import RowSource
 from spp_ops.engine.files import atomic_write
 
@@ -47,30 +47,30 @@ class Corrections(NamedTuple):
 
 def fit_boxes(
     source: RowSource,
-    pictures: list[TrainingPicture],
+    images: list[TrainingSample],
     scale: float,
     config: BoxRegression,
-    after_picture: Callable[[], None] = lambda: None,
+    after_image: Callable[[], None] = lambda: None,
 ) -> Corrections:
     """Learn the corrections of all classes; those of a class without windows are 0.
 
     Args:
         source: of the rows.
-        pictures: the pictures of `source`.
+        images: the images of `source`.
         scale: what rows are multiplied by before the regression.
         config: which windows, how much ridge.
-        after_picture: called after each picture, once a class.
+        after_image: called after each image, once a class.
     """
-    num_classes = pictures[0].num_classes
+    num_classes = images[0].num_classes
     weight, bias = torch.zeros(num_classes, 4, source.size), torch.zeros(num_classes, 4)
     for label in range(num_classes):
-        chosen = _thinned([picture.sure_overlaps[:, label] >= config.iou for picture in pictures], config.most)
+        chosen = _thinned([image.sure_ious[:, label] >= config.iou for image in images], config.most)
         rows, targets = [torch.empty(0, source.size)], [torch.empty(0, 4)]
-        for index, (picture, windows) in enumerate(zip(pictures, chosen, strict=True)):
+        for index, (image, windows) in enumerate(zip(images, chosen, strict=True)):
             if len(windows):
-                rows.append(source.rows(index, picture.windows[windows]).cpu() * scale)
-                targets.append(encode_boxes(picture.windows, picture.nearest_objects(label))[windows])
-            after_picture()
+                rows.append(source.rows(index, image.windows[windows]).cpu() * scale)
+                targets.append(encode_boxes(image.windows, image.nearest_objects(label))[windows])
+            after_image()
         if len(rows) > 1:
             matrix, offset = fit_ridge(torch.cat(rows).numpy(), torch.cat(targets).double().numpy(), config.ridge)
             weight[label] = torch.from_numpy(matrix) * scale
@@ -89,19 +89,19 @@ def fit_ridge(
         ridge: lambda; as in the authors' code the bias is held back by it too.
     """
     mean = targets.mean(axis=0)
-    centred = targets - mean
-    variances, axes = np.linalg.eigh(centred.T @ centred / len(centred))
+    centerd = targets - mean
+    variances, axes = np.linalg.eigh(centerd.T @ centerd / len(centerd))
     deviations = np.sqrt(np.maximum(variances, 0) + _LEAST_VARIANCE)
     whiten, unwhiten = (axes * scale @ axes.T for scale in (1 / deviations, deviations))
     with_constant = np.concatenate([rows, np.ones((len(rows), 1), rows.dtype)], axis=1)
     regression = Ridge(alpha=ridge, fit_intercept=False, solver="cholesky", copy_X=False)
-    regression.fit(with_constant, (centred @ whiten).astype(rows.dtype))
+    regression.fit(with_constant, (centerd @ whiten).astype(rows.dtype))
     matrix = unwhiten @ regression.coef_.astype(np.float64)
     return matrix[:, :-1], matrix[:, -1] + mean
 
 
 def _thinned(wanted: list[Tensor], most: int) -> list[Tensor]:
-    """Numbers of the wanted windows of each picture, evenly thinned to at most so many in all."""
+    """Numbers of the wanted windows of each image, evenly thinned to at most so many in all."""
     counts = [int(some.sum()) for some in wanted]
     total = sum(counts)
     if total <= most:

@@ -20,10 +20,10 @@ class FineTuning:
         batches: batches at each learning rate.
         rates: learning rates, one after the other.
         batch_windows: windows a batch.
-        batch_pictures: pictures that a batch's windows come from.
+        batch_images: images that a batch's windows come from.
         positive_share: at most this share of a batch's windows shows an object.
         positive_iou: windows that overlap an object by at least this show it.
-        negative_range: those whose largest overlap is in [low, high) are background.
+        negative_range: those whose largest IoU is in [low, high) are background.
         momentum: of SGD.
         weight_decay: of SGD.
         dropout: probability of a zero after each hidden layer.
@@ -32,7 +32,7 @@ class FineTuning:
     batches: tuple[int, ...] = (600, 200)
     rates: tuple[float, ...] = (1e-2, 1e-3)
     batch_windows: int = 128
-    batch_pictures: int = 4
+    batch_images: int = 4
     positive_share: float = 0.25
     positive_iou: float = 0.5
     negative_range: tuple[float, float] = (0.1, 0.5)
@@ -45,9 +45,9 @@ class FineTuning:
         expect(same, "batches, rates", "as many of one as of the other", (self.batches, self.rates))
         expect(min(self.batches) >= 1, "batches", "at least 1 at each rate", self.batches)
         expect(min(self.rates) > 0, "rates", "positive numbers", self.rates)
-        expect(self.batch_pictures >= 1, "batch_pictures", "at least 1", self.batch_pictures)
-        enough = self.batch_windows >= self.batch_pictures
-        expect(enough, "batch_windows", "at least one a picture of the batch", self.batch_windows)
+        expect(self.batch_images >= 1, "batch_images", "at least 1", self.batch_images)
+        enough = self.batch_windows >= self.batch_images
+        expect(enough, "batch_windows", "at least one an image of the batch", self.batch_windows)
         for name in ("positive_share", "positive_iou"):
             expect(0 < getattr(self, name) <= 1, name, "a number above 0, up to 1", getattr(self, name))
         low, high = self.negative_range
@@ -70,10 +70,10 @@ class SVMs:
         positive_iou: windows that overlap an object of the class by at least this are positives too; 1: the objects'
             own boxes alone.
         negative_iou: windows that overlap no object of the class by more than this are negatives.
-        repeats: of the negatives of a picture, in the order of their scores, those dropped: "overlapping": one that
+        repeats: of the negatives of an image, in the order of their scores, those dropped: "overlapping": one that
             overlaps one before it by more than 0.7; "same cells": one whose features are those of one before it;
             "keep": none.
-        passes: times that all pictures are searched for hard negatives.
+        passes: times that all images are searched for hard negatives.
         hard: negatives with a score above this are added.
         easy: negatives with a score below this, after the SVM has learnt anew, are dropped.
         retrain_after: an SVM learns anew when so many negatives have been added.
@@ -132,15 +132,15 @@ class StagedConfig:
     """How a detector is trained in stages.
 
     Attributes:
-        mirror: whether mirror images are learnt from as well.
+        flip: whether flipped images are learnt from as well.
         maps: the kind of numbers that feature maps are kept in.
         tuning: of the fully connected layers.
         svms: of the scores.
         boxes: of the corrections; None: windows stay as they are.
-        seed: of new layers' weights, the order of the pictures, the windows drawn, dropout and the solver.
+        seed: of new layers' weights, the order of the images, the windows drawn, dropout and the solver.
     """
 
-    mirror: bool = False
+    flip: bool = False
     maps: MapKind = "float16"
     tuning: FineTuning = field(default_factory=FineTuning)
     svms: SVMs = field(default_factory=SVMs)
@@ -153,19 +153,19 @@ class StagedConfig:
 
 # The paper's text (section 4.1), which trains for Pascal VOC; where it is silent, the authors' code.
 PAPER = StagedConfig(
-    mirror=False,
+    flip=False,
     tuning=FineTuning(batches=(250_000, 50_000), rates=(1e-4, 1e-5)),
     svms=SVMs(repeats="overlapping"),
     boxes=BoxRegression(ridge=1000.0),
 )
 # The settings of the authors' published code.
 AUTHORS = StagedConfig(
-    mirror=False,
+    flip=False,
     tuning=FineTuning(batches=(250_000, 50_000), rates=(1e-4, 1e-5)),
     svms=SVMs(repeats="same cells"),
     boxes=BoxRegression(ridge=4000.0),
 )
-# For some hundred pictures and convolutions that come without fully connected layers: SVMs on the pooled rows.
+# For some hundred images and convolutions that come without fully connected layers: SVMs on the pooled rows.
 SMALL = StagedConfig(svms=SVMs(layer="rows"))
 PRESETS: dict[str, StagedConfig] = {"paper": PAPER, "authors": AUTHORS, "small": SMALL}
 

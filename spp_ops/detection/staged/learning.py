@@ -16,7 +16,7 @@ from spp_ops.detection.staged.finetune import TuningJob, fine_tune, new_head, sa
 from spp_ops.detection.staged.folding import fold
 from spp_ops.detection.staged.mining import FILE_NAME as SVMS_NAME
 from spp_ops.detection.staged.mining import Miner, Planes, save_records
-from spp_ops.detection.staged.samples import TrainingPicture
+from spp_ops.detection.staged.samples import TrainingSample
 from spp_ops.detection.staged.sources import LayerRows, RowSource, sample_norms
 from spp_ops.detection.staged.stages import Stages
 from spp_ops.engine.seeds import seed_of
@@ -48,11 +48,11 @@ class Learner:
 
     Args:
         source: of the pooled rows.
-        pictures: the pictures of `source`; every class has an object in them.
+        images: the images of `source`; every class has an object in them.
         classes: names.
         hidden: widths of the layers to be fine-tuned.
         config: how.
-        folder: of the artefacts.
+        folder: of the artifacts.
         device: for fine-tuning.
         stages: told of the progress.
         checkpoint_every: batches of fine-tuning from one checkpoint to the next.
@@ -61,7 +61,7 @@ class Learner:
     def __init__(
         self,
         source: RowSource,
-        pictures: list[TrainingPicture],
+        images: list[TrainingSample],
         classes: tuple[str, ...],
         hidden: tuple[int, ...],
         config: StagedConfig,
@@ -71,9 +71,9 @@ class Learner:
         stages: Stages,
         checkpoint_every: int = 200,
     ) -> None:
-        _check_classes(pictures, classes)
+        _check_classes(images, classes)
         self._source = source
-        self._pictures = pictures
+        self._images = images
         self._classes = classes
         self._hidden = hidden
         self._kept = kept_hidden(hidden, config.svms.layer)
@@ -112,7 +112,7 @@ class Learner:
         head.to(self._device)
         if not self._kept:
             return head
-        batches = Batches(self._source, self._pictures, config, seed)
+        batches = Batches(self._source, self._images, config, seed)
         self._stages.begin("fine-tuning", sum(config.batches), saved_batches(self._folder))
         job = TuningJob(self._folder, self._checkpoint_every, self._stages.advance, self._stages.losses)
         losses = fine_tune(head, batches, config, seed, job)
@@ -125,9 +125,9 @@ class Learner:
         if (self._folder / SVMS_NAME).is_file():
             return Planes.load(self._folder)
         config = self._config.svms
-        self._stages.begin("SVMs", len(self._pictures) * (1 + config.passes))
+        self._stages.begin("SVMs", len(self._images) * (1 + config.passes))
         scale = self._scale(source, config.feature_norm)
-        miner = Miner(source, self._pictures, scale, config, self._config.seed)
+        miner = Miner(source, self._images, scale, config, self._config.seed)
         planes = miner.train(self._stages.advance)
         save_records(self._folder, self._classes, miner.records)
         planes.save(self._folder)
@@ -141,9 +141,9 @@ class Learner:
         config = self._config.boxes
         if config is None or (self._folder / BOXES_NAME).is_file():
             return None if config is None else Corrections.load(self._folder)
-        self._stages.begin("box regression", len(self._pictures) * len(self._classes))
+        self._stages.begin("box regression", len(self._images) * len(self._classes))
         scale = self._scale(self._source, config.feature_norm)
-        corrections = fit_boxes(self._source, self._pictures, scale, config, self._stages.advance)
+        corrections = fit_boxes(self._source, self._images, scale, config, self._stages.advance)
         corrections.save(self._folder)
         self._stages.end("box regression")
         return corrections
@@ -154,12 +154,12 @@ class Learner:
 
     def _norms(self, source: RowSource) -> torch.Tensor:
         generator = torch.Generator().manual_seed(seed_of(self._config.seed, _SAMPLE))
-        return sample_norms(source, [picture.windows for picture in self._pictures], generator)
+        return sample_norms(source, [image.windows for image in self._images], generator)
 
 
-def _check_classes(pictures: list[TrainingPicture], classes: tuple[str, ...]) -> None:
+def _check_classes(images: list[TrainingSample], classes: tuple[str, ...]) -> None:
     """Every class must have objects to learn from."""
-    seen = {label for picture in pictures for label in picture.labels[~picture.difficult].tolist()}
+    seen = {label for image in images for label in image.labels[~image.difficult].tolist()}
     for label, name in enumerate(classes):
         if label not in seen:
-            raise ValueError(f"classes: expected pictures that show {name} to learn from, found none")
+            raise ValueError(f"classes: expected images that show {name} to learn from, found none")

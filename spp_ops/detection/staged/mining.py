@@ -17,7 +17,7 @@ from torch import Tensor
 
 from spp_ops.detection.staged.config import SVMs
 from spp_ops.detection.staged.negatives import Negatives, without_repeats
-from spp_ops.detection.staged.samples import TrainingPicture
+from spp_ops.detection.staged.samples import TrainingSample
 from spp_ops.detection.staged.sources import RowSource
 from spp_ops.detection.staged.svm import fit_svm
 from spp_ops.engine.files import atomic_write, write_json
@@ -64,68 +64,66 @@ class ClassRecord:
 
 
 class Miner:
-    """Trains the SVMs of K classes on pictures, one picture at a time.
+    """Trains the SVMs of K classes on images, one image at a time.
 
     Attributes:
         records: one a class.
 
     Args:
         source: of the rows.
-        pictures: the pictures of `source`; every class has an object in them.
+        images: the images of `source`; every class has an object in them.
         scale: what rows are multiplied by.
         config: how.
         seed: of the solver.
     """
 
-    def __init__(
-        self, source: RowSource, pictures: list[TrainingPicture], scale: float, config: SVMs, seed: int
-    ) -> None:
+    def __init__(self, source: RowSource, images: list[TrainingSample], scale: float, config: SVMs, seed: int) -> None:
         self._source = source
-        self._pictures = pictures
+        self._images = images
         self._scale = scale
         self._config = config
         self._seed = seed
-        self._weight = torch.zeros(pictures[0].num_classes, source.size)
-        self._bias = torch.zeros(pictures[0].num_classes)
+        self._weight = torch.zeros(images[0].num_classes, source.size)
+        self._bias = torch.zeros(images[0].num_classes)
         self.records: list[ClassRecord] = []
 
     @torch.inference_mode()
-    def train(self, after_picture: Callable[[], None] = lambda: None) -> Planes:
-        """Look at all pictures for positives, then so many times for negatives as the settings say."""
+    def train(self, after_image: Callable[[], None] = lambda: None) -> Planes:
+        """Look at all images for positives, then so many times for negatives as the settings say."""
         classes = range(len(self._bias))
-        positives = self._positives(after_picture)
-        windows = [len(picture.windows) for picture in self._pictures]
+        positives = self._positives(after_image)
+        windows = [len(image.windows) for image in self._images]
         negatives = [Negatives(self._source.size, windows) for _ in classes]
         self.records = [ClassRecord(len(rows)) for rows in positives]
-        visits = [(turn, index) for turn in range(self._config.passes) for index in range(len(self._pictures))]
+        visits = [(turn, index) for turn in range(self._config.passes) for index in range(len(self._images))]
         for turn, index in visits:
-            rows = self._source.rows(index, self._pictures[index].windows).cpu()
+            rows = self._source.rows(index, self._images[index].windows).cpu()
             scores = rows @ (self._weight.T * self._scale) + self._bias
             for label in classes:
                 self._add_hard(label, index, rows, scores[:, label], negatives[label])
                 if self._is_time(label, negatives[label], last=(turn, index) == visits[-1]):
                     self._fit(label, positives[label], negatives[label])
-            after_picture()
+            after_image()
         return Planes(self._weight, self._bias, self._scale)
 
-    def _positives(self, after_picture: Callable[[], None]) -> list[Tensor]:
+    def _positives(self, after_image: Callable[[], None]) -> list[Tensor]:
         """[P, D] for each class."""
         rows: list[list[Tensor]] = [[] for _ in self._bias]
-        for index, picture in enumerate(self._pictures):
-            for label in picture.labels.unique().tolist():
-                shows = picture.is_object(label) | (picture.sure_overlaps[:, label] >= self._config.positive_iou)
-                rows[label].append(self._source.rows(index, picture.windows[shows]).cpu() * self._scale)
-            after_picture()
+        for index, image in enumerate(self._images):
+            for label in image.labels.unique().tolist():
+                shows = image.is_object(label) | (image.sure_ious[:, label] >= self._config.positive_iou)
+                rows[label].append(self._source.rows(index, image.windows[shows]).cpu() * self._scale)
+            after_image()
         return [torch.cat(some) for some in rows]
 
     def _add_hard(self, label: int, index: int, rows: Tensor, scores: Tensor, negatives: Negatives) -> None:
-        """Add a picture's hard negatives; before the first fit all are hard."""
-        picture, config = self._pictures[index], self._config
-        wanted = (picture.overlaps[:, label] <= config.negative_iou) & ~negatives.held(index)
+        """Add an image's hard negatives; before the first fit all are hard."""
+        image, config = self._images[index], self._config
+        wanted = (image.ious[:, label] <= config.negative_iou) & ~negatives.held(index)
         if self.records[label].fits:
             wanted &= scores > config.hard
         chosen = wanted.nonzero()[:, 0]
-        chosen = chosen[without_repeats(picture.windows[chosen], rows[chosen], scores[chosen], config.repeats)]
+        chosen = chosen[without_repeats(image.windows[chosen], rows[chosen], scores[chosen], config.repeats)]
         negatives.add(index, chosen, rows[chosen] * self._scale)
         self.records[label].added += len(chosen)
 

@@ -20,38 +20,38 @@ class Negatives:
 
     Args:
         size: D.
-        windows: the number of windows of each picture.
+        windows: the number of windows of each image.
     """
 
     def __init__(self, size: int, windows: list[int]) -> None:
         self.rows = torch.empty(0, size)
         self.added = 0
-        self._places = torch.empty(0, 2, dtype=torch.int64)  # picture and window of each row
+        self._places = torch.empty(0, 2, dtype=torch.int64)  # image and window of each row
         self._held = [torch.zeros(count, dtype=torch.bool) for count in windows]
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def held(self, picture: int) -> Tensor:
-        """Bool [R]: which windows of a picture are here."""
-        return self._held[picture]
+    def held(self, image: int) -> Tensor:
+        """Bool [R]: which windows of an image are here."""
+        return self._held[image]
 
-    def add(self, picture: int, chosen: Tensor, rows: Tensor) -> None:
-        """Take in the windows of a picture that have these numbers [n] and rows [n, D]."""
-        self._held[picture][chosen] = True
+    def add(self, image: int, chosen: Tensor, rows: Tensor) -> None:
+        """Take in the windows of an image that have these numbers [n] and rows [n, D]."""
+        self._held[image][chosen] = True
         self.rows = torch.cat([self.rows, rows])
-        self._places = torch.cat([self._places, torch.stack([torch.full_like(chosen, picture), chosen], dim=1)])
+        self._places = torch.cat([self._places, torch.stack([torch.full_like(chosen, image), chosen], dim=1)])
         self.added += len(chosen)
 
     def keep(self, kept: Tensor) -> None:
         """Drop all rows but these, bool [N]."""
-        for picture, window in self._places[~kept].tolist():
-            self._held[picture][window] = False
+        for image, window in self._places[~kept].tolist():
+            self._held[image][window] = False
         self.rows, self._places = self.rows[kept], self._places[kept]
 
 
 def without_repeats(windows: Tensor, rows: Tensor, scores: Tensor, rule: Repeats) -> Tensor:
-    """Numbers of the negatives of one picture that remain, the highest scores first.
+    """Numbers of the negatives of one image that remain, the highest scores first.
 
     Args:
         windows: [n, 4].

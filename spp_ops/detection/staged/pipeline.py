@@ -18,7 +18,7 @@ from spp_ops.detection.staged.cache import MapRows, MapStore
 from spp_ops.detection.staged.config import StagedConfig
 from spp_ops.detection.staged.learning import Learner, kept_hidden
 from spp_ops.detection.staged.run_folder import claim
-from spp_ops.detection.staged.samples import TrainingPicture, training_pictures
+from spp_ops.detection.staged.samples import TrainingSample, training_samples
 from spp_ops.detection.staged.sources import RowSource
 from spp_ops.detection.staged.stages import Stages
 from spp_ops.engine.seeds import seed_of
@@ -61,7 +61,7 @@ def train_staged(
 ) -> SPPDetector:
     """Train a detector in the paper's stages; it is saved in the run's folder and returned, on the CPU.
 
-    1. Windows are proposed, and feature maps of all pictures computed once and kept on disk.
+    1. Windows are proposed, and feature maps of all images computed once and kept on disk.
     2. Fully connected layers are fine-tuned, the convolutions frozen.
     3. A linear SVM a class learns on their output, with hard negative mining.
     4. Box corrections are learnt from pooled rows.
@@ -69,7 +69,7 @@ def train_staged(
     A run that was interrupted and resumed gives what it would have given uninterrupted.
 
     Args:
-        images: pictures and objects.
+        images: images and objects.
         detector: what is trained: `hidden` are the layers to be fine-tuned, of which those up to `config.svms.layer`
             remain. What scores are and what boxes are corrected from is set here, whatever the record has.
         config: how.
@@ -80,12 +80,12 @@ def train_staged(
     Raises:
         ValueError: the folder holds a run that is not to be resumed, or one of other settings; a class has no objects;
             the loss of fine-tuning is no longer finite.
-        FileNotFoundError, ImageError: a picture or the weights can't be read.
+        FileNotFoundError, ImageError: an image or the weights can't be read.
     """
     with Stages(console, job.out) as stages:
-        pictures, finished, net = prepare(images, detector, config, job, device, stages)
-        rows = _pooled_rows(pictures, finished.features(net), config, job, stages)
-        learn(net, rows, pictures, detector, config, job, device, stages)
+        samples, finished, net = prepare(images, detector, config, job, device, stages)
+        rows = _pooled_rows(samples, finished.features(net), config, job, stages)
+        learn(net, rows, samples, detector, config, job, device, stages)
     trained = SPPDetector(finished, net.cpu())
     trained.save(job.out)
     return trained
@@ -99,25 +99,25 @@ def prepare(
     device: torch.device,
     stages: Stages,
     kind: str = "SPP-net",
-) -> tuple[list[TrainingPicture], DetectorConfig, RegionNet]:
+) -> tuple[list[TrainingSample], DetectorConfig, RegionNet]:
     """Find the windows, claim the run's folder and make the network.
 
     Returns:
-        The pictures to learn from; the record of the detector to be; its network, but for the head as it starts.
+        The images to learn from; the record of the detector to be; its network, but for the head as it starts.
     """
     finished = finished_config(detector, config)
-    pictures = _pictures(images, detector, config, job, stages)
-    claim(job.out, kind, detector, config, pictures, resume=job.resume)
+    samples = _images(images, detector, config, job, stages)
+    claim(job.out, kind, detector, config, samples, resume=job.resume)
     torch.manual_seed(seed_of(config.seed, _WEIGHTS))
     net = finished.build(job.weights).to(device).eval()
     net.backbone.to(memory_format=torch.channels_last)  # as its pixels are
-    return pictures, finished, net
+    return samples, finished, net
 
 
 def learn(
     net: RegionNet,
     rows: RowSource,
-    pictures: list[TrainingPicture],
+    images: list[TrainingSample],
     detector: DetectorConfig,
     config: StagedConfig,
     job: StagedJob,
@@ -127,7 +127,7 @@ def learn(
     """Stages 2 to 4: fill the network's head."""
     learner = Learner(
         rows,
-        pictures,
+        images,
         detector.classes,
         detector.hidden,
         config,
@@ -150,24 +150,24 @@ def finished_config(detector: DetectorConfig, config: StagedConfig) -> DetectorC
     )
 
 
-def _pictures(
+def _images(
     images: DetectionImages, detector: DetectorConfig, config: StagedConfig, job: StagedJob, stages: Stages
-) -> list[TrainingPicture]:
+) -> list[TrainingSample]:
     stages.begin("proposals", len(images))
     proposals = propose(
-        images.paths, detector.proposals, cache=job.cache, workers=job.workers, after_picture=stages.advance
+        images.paths, detector.proposals, cache=job.cache, workers=job.workers, after_image=stages.advance
     )
     mean = sum(map(len, proposals)) / max(len(proposals), 1)
-    stages.end(f"proposals: {mean:.0f} a picture")
-    return training_pictures(images, proposals, mirror=config.mirror)
+    stages.end(f"proposals: {mean:.0f} an image")
+    return training_samples(images, proposals, flip=config.flip)
 
 
 def _pooled_rows(
-    pictures: list[TrainingPicture], regions: RegionFeatures, config: StagedConfig, job: StagedJob, stages: Stages
+    images: list[TrainingSample], regions: RegionFeatures, config: StagedConfig, job: StagedJob, stages: Stages
 ) -> MapRows:
     """Stage 1."""
     store = MapStore(regions, job.out / "maps" if job.maps is None else job.maps, config.maps)
-    stages.begin("feature maps", len(pictures))
-    files = store.fill(pictures, stages.advance)
-    stages.end(f"feature maps: {len(pictures)} pictures at {len(regions.scales)} scales")
+    stages.begin("feature maps", len(images))
+    files = store.fill(images, stages.advance)
+    stages.end(f"feature maps: {len(images)} images at {len(regions.scales)} scales")
     return MapRows(store, regions, files)

@@ -26,13 +26,13 @@ def train_rcnn(
     """Train R-CNN as `train_staged` trains an SPP-net; arguments and errors are the same.
 
     The rows of all windows are kept on disk: with 25,600 numbers a row 50 KB a window. The run's folder gets the
-    artefacts of the stages; the detector itself is only returned.
+    artifacts of the stages; the detector itself is only returned.
     """
     with Stages(console, job.out) as stages:
-        pictures, finished, net = prepare(images, detector, config, job, device, stages, kind="R-CNN")
-        rows = KeptRows(rcnn_features(net), pictures, job.out / "rows" if job.maps is None else job.maps)
-        stages.begin("rows of windows", len(pictures))
+        samples, finished, net = prepare(images, detector, config, job, device, stages, kind="R-CNN")
+        rows = KeptRows(rcnn_features(net), samples, job.out / "rows" if job.maps is None else job.maps)
+        stages.begin("rows of windows", len(samples))
         rows.fill(stages.advance)
-        stages.end(f"rows of windows: {len(pictures)} pictures")
-        learn(net, rows, pictures, detector, config, job, device, stages)
+        stages.end(f"rows of windows: {len(samples)} images")
+        learn(net, rows, samples, detector, config, job, device, stages)
     return RCNNDetector(finished, net.cpu())

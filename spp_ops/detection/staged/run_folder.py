@@ -1,8 +1,8 @@
-"""A staged run's folder: one record of all its settings, and an artefact a stage.
+"""A staged run's folder: one record of all its settings, and an artifact a stage.
 
 ``staged.json`` is written first: ``format``, ``kind`` (SPP-net or R-CNN), ``detector`` and ``staged`` (the two records
-of settings) and ``data``, a hash of the pictures, objects and windows. A run is only ever resumed with equal ones, so
-that an artefact that is there is the one that the stage would make again. The artefacts:
+of settings) and ``data``, a hash of the images, objects and windows. A run is only ever resumed with equal ones, so
+that an artifact that is there is the one that the stage would make again. The artifacts:
 
 * ``maps/*.safetensors`` (or another folder, shared by runs): see `maps`. R-CNN has ``rows/*.safetensors`` instead: see
   `kept_rows`.
@@ -22,7 +22,7 @@ from typing import Any
 
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.staged.config import StagedConfig
-from spp_ops.detection.staged.samples import TrainingPicture
+from spp_ops.detection.staged.samples import TrainingSample
 from spp_ops.engine.config import as_data
 from spp_ops.engine.files import write_json
 
@@ -35,7 +35,7 @@ def claim(
     kind: str,
     detector: DetectorConfig,
     config: StagedConfig,
-    pictures: Sequence[TrainingPicture],
+    images: Sequence[TrainingSample],
     *,
     resume: bool,
 ) -> None:
@@ -51,7 +51,7 @@ def claim(
         "kind": kind,
         "detector": as_data(detector),
         "staged": as_data(config),
-        "data": data_hash(pictures),
+        "data": data_hash(images),
     }
     mine = json.loads(json.dumps(mine))  # as it will be read again
     if not file.is_file():
@@ -68,12 +68,12 @@ def claim(
         raise ValueError(complaint)
 
 
-def data_hash(pictures: Sequence[TrainingPicture]) -> str:
+def data_hash(images: Sequence[TrainingSample]) -> str:
     """A hash of names, objects and windows, in their order."""
     digest = hashlib.sha256()
-    for picture in pictures:
-        digest.update(f"{picture.path.name} {picture.mirrored}".encode())
-        for tensor in (picture.windows, picture.objects, picture.labels, picture.difficult):
+    for image in images:
+        digest.update(f"{image.path.name} {image.flipped}".encode())
+        for tensor in (image.windows, image.objects, image.labels, image.difficult):
             digest.update(str(tuple(tensor.shape)).encode() + tensor.numpy().tobytes())
     return digest.hexdigest()
 

@@ -1,4 +1,4 @@
-"""The pictures that a detector learns from, each with its windows and what they overlap."""
+"""The images that a detector learns from, each with its windows and their IoU with the objects."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from torch import Tensor
 
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.image import Pixels, load_image
-from spp_ops.detection.boxes import box_iou, mirror_boxes
+from spp_ops.detection.boxes import box_iou, flip_boxes
 from spp_ops.detection.proposals import Boxes
 
 
 @dataclass(frozen=True)
-class TrainingPicture:
-    """A picture, or its mirror image.
+class TrainingSample:
+    """An image, or its flipped image.
 
     Attributes:
         path: the file.
-        mirrored: whether left and right change places after it is read.
+        flipped: whether left and right change places after it is read.
         windows: float32 [R, 4], the objects' boxes first, then the proposals, no two alike.
         objects: float32 [G, 4].
         labels: int64 [G], classes counted from 0.
@@ -32,7 +32,7 @@ class TrainingPicture:
     """
 
     path: Path
-    mirrored: bool
+    flipped: bool
     windows: Tensor
     objects: Tensor
     labels: Tensor
@@ -42,17 +42,17 @@ class TrainingPicture:
     def pixels(self) -> Pixels:
         """Read the file."""
         image = load_image(self.path)
-        return np.ascontiguousarray(image[:, ::-1]) if self.mirrored else image
+        return np.ascontiguousarray(image[:, ::-1]) if self.flipped else image
 
     @cached_property
-    def overlaps(self) -> Tensor:
+    def ious(self) -> Tensor:
         """[R, K]: the largest IoU of each window with an object of each class; 0 where there is none."""
-        return self._largest_overlaps(torch.ones_like(self.difficult))
+        return self._largest_ious(torch.ones_like(self.difficult))
 
     @cached_property
-    def sure_overlaps(self) -> Tensor:
-        """[R, K]: as `overlaps`, difficult objects left out."""
-        return self._largest_overlaps(~self.difficult)
+    def sure_ious(self) -> Tensor:
+        """[R, K]: as `ious`, difficult objects left out."""
+        return self._largest_ious(~self.difficult)
 
     def nearest_objects(self, label: int) -> Tensor:
         """[R, 4]: for each window the object of this class, not a difficult one, that it overlaps most."""
@@ -64,52 +64,52 @@ class TrainingPicture:
         objects = self.objects[(self.labels == label) & ~self.difficult]
         return (self.windows[:, None] == objects).all(dim=2).any(dim=1)
 
-    def _largest_overlaps(self, counts: Tensor) -> Tensor:
-        overlaps = torch.zeros(len(self.windows), self.num_classes)
+    def _largest_ious(self, counts: Tensor) -> Tensor:
+        ious = torch.zeros(len(self.windows), self.num_classes)
         for label in self.labels[counts].unique().tolist():
             of_class = self.objects[counts & (self.labels == label)]
-            overlaps[:, label] = box_iou(self.windows, of_class).amax(dim=1)
-        return overlaps
+            ious[:, label] = box_iou(self.windows, of_class).amax(dim=1)
+        return ious
 
 
-def training_pictures(
-    images: DetectionImages, proposals: Sequence[Boxes], *, mirror: bool = False
-) -> list[TrainingPicture]:
-    """Make the pictures to learn from, in their order; with `mirror` each is followed by its mirror image.
+def training_samples(
+    images: DetectionImages, proposals: Sequence[Boxes], *, flip: bool = False
+) -> list[TrainingSample]:
+    """Make the images to learn from, in their order; with `flip` each is followed by its flipped image.
 
     Args:
-        images: pictures and objects.
-        proposals: [R, 4] for each picture.
-        mirror: whether mirror images are learnt from as well.
+        images: images and objects.
+        proposals: [R, 4] for each image.
+        flip: whether flipped images are learnt from as well.
     """
-    pictures = []
+    samples = []
     for path, objects, windows in zip(images.paths, images.objects, proposals, strict=True):
         boxes = torch.from_numpy(objects.boxes)
-        picture = TrainingPicture(
+        sample = TrainingSample(
             path=path,
-            mirrored=False,
+            flipped=False,
             windows=_distinct(torch.cat([boxes, torch.from_numpy(windows)])),
             objects=boxes,
             labels=torch.from_numpy(objects.labels),
             difficult=torch.from_numpy(objects.difficult),
             num_classes=len(images.classes),
         )
-        pictures.append(picture)
-        if mirror:
-            pictures.append(_mirrored(picture))
-    return pictures
+        samples.append(sample)
+        if flip:
+            samples.append(_flipped(sample))
+    return samples
 
 
-def _mirrored(picture: TrainingPicture) -> TrainingPicture:
-    width = picture.pixels().shape[1]
-    return TrainingPicture(
-        path=picture.path,
-        mirrored=True,
-        windows=mirror_boxes(picture.windows, width),
-        objects=mirror_boxes(picture.objects, width),
-        labels=picture.labels,
-        difficult=picture.difficult,
-        num_classes=picture.num_classes,
+def _flipped(image: TrainingSample) -> TrainingSample:
+    width = image.pixels().shape[1]
+    return TrainingSample(
+        path=image.path,
+        flipped=True,
+        windows=flip_boxes(image.windows, width),
+        objects=flip_boxes(image.objects, width),
+        labels=image.labels,
+        difficult=image.difficult,
+        num_classes=image.num_classes,
     )
 
 

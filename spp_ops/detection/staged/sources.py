@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class RowSource(Protocol):
-    """Rows of features of the training pictures' windows.
+    """Rows of features of the training images' windows.
 
     Attributes:
         size: D.
@@ -18,8 +18,8 @@ class RowSource(Protocol):
     @property
     def size(self) -> int: ...  # noqa: D102
 
-    def rows(self, picture: int, windows: Tensor) -> Tensor:
-        """[R, 4] windows of the picture of that number -> [R, D] float32, on any device."""
+    def rows(self, image: int, windows: Tensor) -> Tensor:
+        """[R, 4] windows of the image of that number -> [R, D] float32, on any device."""
         ...
 
 
@@ -42,9 +42,9 @@ class LayerRows:
         self._layers = layers
 
     @torch.inference_mode()
-    def rows(self, picture: int, windows: Tensor) -> Tensor:
-        """[R, 4] windows of a picture -> [R, D]."""
-        below = self._source.rows(picture, windows)
+    def rows(self, image: int, windows: Tensor) -> Tensor:
+        """[R, 4] windows of an image -> [R, D]."""
+        below = self._source.rows(image, windows)
         above: Tensor = self._layers.eval()(below.to(self._scale.device) * self._scale)
         return above.float()
 
@@ -54,21 +54,21 @@ def sample_norms(
     windows: list[Tensor],
     generator: torch.Generator,
     *,
-    most_pictures: int = 200,
+    most_images: int = 200,
     most_windows: int = 200,
 ) -> Tensor:
-    """Norms of the rows of windows drawn evenly from pictures drawn evenly: float64 [R].
+    """Norms of the rows of windows drawn evenly from images drawn evenly: float64 [R].
 
     Args:
         source: of the rows.
-        windows: [R, 4] for each picture.
+        windows: [R, 4] for each image.
         generator: of the random numbers, on the CPU.
-        most_pictures: pictures drawn.
+        most_images: images drawn.
         most_windows: windows drawn of each.
     """
-    chosen = torch.randperm(len(windows), generator=generator)[:most_pictures].sort().values.tolist()
+    chosen = torch.randperm(len(windows), generator=generator)[:most_images].sort().values.tolist()
     norms = []
-    for picture in chosen:
-        some = torch.randperm(len(windows[picture]), generator=generator)[:most_windows].sort().values
-        norms.append(source.rows(picture, windows[picture][some]).norm(dim=1).double().cpu())
+    for image in chosen:
+        some = torch.randperm(len(windows[image]), generator=generator)[:most_windows].sort().values
+        norms.append(source.rows(image, windows[image][some]).norm(dim=1).double().cpu())
     return torch.cat(norms)

@@ -111,7 +111,7 @@ void Block::sync_threads() {
 void Block::arrive_at_warp(uint32_t mask, WarpOp op) {
   const int first = current_ / kWarp * kWarp;
   const int count = std::min(kWarp, threads_ - first);
-  if (mask != (count == kWarp ? ~0u : (1u << count) - 1)) fail("only full warps may synchronise");
+  if (mask != (count == kWarp ? ~0u : (1u << count) - 1)) fail("only full warps may synchronize");
   states_[current_].state = State::kAtWarpBarrier;
   states_[current_].op = op;
   const bool all = std::all_of(states_.begin() + first, states_.begin() + first + count, [op](const Thread& thread) {

@@ -1,4 +1,4 @@
-"""Pictures with their classes, and what is done about pictures that can't be read."""
+"""Images with their classes, and what is done about images that can't be read."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from spp_ops.datasets.image import ImageError, load_image
 OnBad: TypeAlias = Literal["skip", "refuse"]
 Notice: TypeAlias = Callable[[str], None]  # takes one line meant for the user
 
-_NAMED = 3  # bad pictures named in an error; a notice comes for each
+_NAMED = 3  # bad images named in an error; a notice comes for each
 
 
 @dataclass(frozen=True)
-class LabelledImages:
-    """Pictures of one class each.
+class LabeledImages:
+    """Images of one class each.
 
     Attributes:
-        paths: one file a picture.
+        paths: one file an image.
         labels: the class of each, counted from 0.
         classes: the classes' names.
     """
@@ -36,8 +36,8 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def subset(self, rows: Sequence[int]) -> LabelledImages:
-        """Return the pictures of these rows, of the same classes."""
+    def subset(self, rows: Sequence[int]) -> LabeledImages:
+        """Return the images of these rows, of the same classes."""
         return replace(
             self, paths=tuple(self.paths[row] for row in rows), labels=tuple(self.labels[row] for row in rows)
         )
@@ -45,11 +45,11 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class TaggedImages:
-    """Pictures of any number of classes each.
+    """Images of any number of classes each.
 
     Attributes:
-        paths: one file a picture.
-        tags: int8 [N, K]: 1 where the picture shows the class, -1 where it doesn't, 0 where it does not count for it.
+        paths: one file an image.
+        tags: int8 [N, K]: 1 where the image shows the class, -1 where it doesn't, 0 where it does not count for it.
         classes: the classes' names, K of them.
     """
 
@@ -61,21 +61,21 @@ class TaggedImages:
         return len(self.paths)
 
     def subset(self, rows: Sequence[int]) -> TaggedImages:
-        """Return the pictures of these rows, of the same classes."""
+        """Return the images of these rows, of the same classes."""
         return replace(self, paths=tuple(self.paths[row] for row in rows), tags=self.tags[list(rows)])
 
 
 def readable(paths: Sequence[Path], on_bad: OnBad, notice: Notice, threads: int = 2) -> list[int]:
-    """Decode every picture once, so that none surprises later.
+    """Decode every image once, so that none surprises later.
 
     Args:
         paths: files.
         on_bad: what to do about those that can't be decoded.
         notice: told of each one that is skipped.
-        threads: pictures decoded at a time.
+        threads: images decoded at a time.
 
     Returns:
-        Rows of the pictures that can be used.
+        Rows of the images that can be used.
 
     Raises:
         ImageError: with "refuse": some can't be; the first few are named.
@@ -85,7 +85,7 @@ def readable(paths: Sequence[Path], on_bad: OnBad, notice: Notice, threads: int 
     bad = [reason for reason in reasons if reason is not None]
     if bad and on_bad == "refuse":
         more = f"; and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
-        raise ImageError(f"{len(bad)} of {len(paths)} pictures can't be used: {'; '.join(bad[:_NAMED])}{more}")
+        raise ImageError(f"{len(bad)} of {len(paths)} images can't be used: {'; '.join(bad[:_NAMED])}{more}")
     for reason in bad:
         notice(f"skipped: {reason}")
     return [row for row, reason in enumerate(reasons) if reason is None]

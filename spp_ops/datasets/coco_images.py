@@ -1,4 +1,4 @@
-"""Pictures of a COCO annotation file, as its objects are added to them, and checks of the file's entries."""
+"""Images of a COCO annotation file, as its objects are added to them, and checks of the file's entries."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 
 from spp_ops.datasets.detection import Objects
 from spp_ops.datasets.json_lists import JsonLists
-from spp_ops.datasets.sizes import PictureSize, box_complaint, clip
+from spp_ops.datasets.sizes import ImageSize, box_complaint, clip
 
 
 @dataclass
-class CocoPicture:
-    """A picture, and its objects as they are found.
+class CocoImage:
+    """An image, and its objects as they are found.
 
     Attributes:
         path: its file.
         size: its size.
-        stored: boxes are those of the picture before it is turned upright.
+        stored: boxes are those of the image before it is turned upright.
     """
 
     path: Path
-    size: PictureSize
+    size: ImageSize
     stored: bool
     boxes: list[list[float]] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Pictures of the comparison: the windows on the photo and on a feature map, and the times as bars."""
+"""Images of the comparison: the windows on the photo and on a feature map, and the times as bars."""
 
 from __future__ import annotations
 
