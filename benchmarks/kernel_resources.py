@@ -42,7 +42,7 @@ template <typename Sums> void scatter(const char* name) {
   std::printf("%s %d %zu\\n", name, kScatterThreads, scatter_shared_bytes<Sums>(1, 40 * 60));
 }
 int main() {
-  std::printf("place_rows %d 0\\n", kPlaceThreads);
+  std::printf("project_rows %d 0\\n", kProjectThreads);
   std::printf("build_tables %d %zu\\n", kTableThreads, table_shared_bytes(kMaxDoublings));
   std::printf("pool_windows %d %zu\\n", kPoolWarps * kWarpSize, pool_shared_bytes(50));
   std::printf("find_spans %d 0\\n", kSpanThreads);

@@ -62,11 +62,11 @@ inline Pyramid make_pyramid(const int64_t* rows_and_columns, int32_t count) {
                          1};
     pyramid.bins += pyramid.levels[l].bins();
     // Insertion sort, finest first; equal levels keep their order.
-    int32_t place = l;
-    for (; place > 0 && pyramid.levels[pyramid.order[place - 1]].bins() < pyramid.levels[l].bins(); --place) {
-      pyramid.order[place] = pyramid.order[place - 1];
+    int32_t at = l;
+    for (; at > 0 && pyramid.levels[pyramid.order[at - 1]].bins() < pyramid.levels[l].bins(); --at) {
+      pyramid.order[at] = pyramid.order[at - 1];
     }
-    pyramid.order[place] = l;
+    pyramid.order[at] = l;
   }
   // The cheapest source of a level is the coarsest level that it divides.
   for (int32_t i = 1; i < count; ++i) {

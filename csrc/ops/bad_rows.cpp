@@ -2,7 +2,7 @@
 #include <cmath>
 #include <sstream>
 
-#include "../kernels/placement.h"
+#include "../kernels/roi.h"
 #include "operators.h"
 
 namespace spp::ops {

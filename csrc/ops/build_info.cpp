@@ -16,7 +16,7 @@ namespace {
 
 std::string build_info() {
   std::ostringstream json;
-  json << "{\"cpu_level\": \"" << cpu::level_name() << "\", \"cpu_reading\": \"" << cpu::reading_name()
+  json << "{\"cpu_level\": \"" << cpu::target_name() << "\", \"cpu_reading\": \"" << cpu::reading_name()
        << "\", \"compiler\": \"" << __VERSION__ << "\", \"torch_built_with\": \"" << TORCH_VERSION << "\", \"cuda\": ";
 #if defined(SPP_CUDA_VERSION)
   json << "\"" SPP_TEXT(SPP_CUDA_VERSION) "\", \"cuda_archs\": \"" SPP_TEXT(SPP_CUDA_ARCHS) "\"";
@@ -27,7 +27,7 @@ std::string build_info() {
   return json.str();
 }
 
-bool set_cpu_level(std::string name) { return cpu::set_level(name.c_str()); }
+bool set_cpu_level(std::string name) { return cpu::set_target(name.c_str()); }
 
 bool set_cpu_reading(std::string name) { return cpu::set_reading(name.c_str()); }
 

@@ -1,4 +1,4 @@
-"""From rows of boxes to windows of cells, in tensors: the twin of csrc/kernels/window.h and placement.h.
+"""From rows of boxes to windows of cells, in tensors: the twin of csrc/kernels/window.h and roi.h.
 
 Operation for operation the same arithmetic in the same precision (float32 for boxes of up to 32 bits, else float64), so
 that windows agree with the kernels' bit for bit.

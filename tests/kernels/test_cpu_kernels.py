@@ -1,4 +1,4 @@
-"""The two ways of reading bins, cell by cell and from range-maximum tables, give the same on every processor level."""
+"""The two ways of reading bins, cell by cell and from range-maximum tables, give the same on every target."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def boxes(count: int, images: int, generator: np.random.Generator) -> NDArray[np
     return np.concatenate([index, np.sort(corners.reshape(count, 2, 2), 1).reshape(count, 4)], 1).astype(np.float32)
 
 
-@pytest.mark.parametrize("level", ["baseline", "avx2", "avx512"])
+@pytest.mark.parametrize("target", ["baseline", "avx2", "avx512"])
 @pytest.mark.parametrize("reading", ["cells", "tables", "auto"])
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_ways_of_reading_agree(level: str, reading: str, threads: int, channels_last: bool) -> None:
+def test_ways_of_reading_agree(target: str, reading: str, threads: int, channels_last: bool) -> None:
     generator = np.random.default_rng(0)
     features = np.maximum(generator.standard_normal((2, 21, 24, 31)), 0).astype(np.float32)  # zeros tie
     features[0, 3, 5, 7] = np.nan
@@ -35,7 +35,7 @@ def test_ways_of_reading_agree(level: str, reading: str, threads: int, channels_
     given = features.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2) if channels_last else features
     try:
         output, indices, _ = KERNELS.forward(
-            given, rois, FLAT_LEVELS, RULE.numbers(), level=level, reading=reading, threads=threads
+            given, rois, FLAT_LEVELS, RULE.numbers(), target=target, reading=reading, threads=threads
         )
     except ValueError as error:
         pytest.skip(str(error))
@@ -59,8 +59,8 @@ def windows_from_tables(
 ) -> int:
     """Return how many there are, after a look that they are pooled as cell by cell."""
     given = (features, rois, levels, RULE.numbers())
-    output, indices, from_tables = KERNELS.forward(*given, level="baseline", reading=reading)
-    by_cells, cell_indices, none = KERNELS.forward(*given, level="baseline", reading="cells")
+    output, indices, from_tables = KERNELS.forward(*given, target="baseline", reading=reading)
+    by_cells, cell_indices, none = KERNELS.forward(*given, target="baseline", reading="cells")
     assert none == 0
     np.testing.assert_array_equal(output, by_cells)
     np.testing.assert_array_equal(indices, cell_indices)
@@ -88,17 +88,17 @@ def test_tables_on_maps_of_any_shape(shape: tuple[int, int], largest: int) -> No
 
 def test_tables_where_all_windows_are_outside() -> None:
     features, rois = np.ones((1, 3, 4, 5), np.float32), np.array([[0, 500, 500, 600, 600]], np.float32)
-    output, indices, _ = KERNELS.forward(features, rois, [2, 2], RULE.numbers(), level="baseline", reading="tables")
+    output, indices, _ = KERNELS.forward(features, rois, [2, 2], RULE.numbers(), target="baseline", reading="tables")
     assert (output == 0).all()
     assert (indices == -1).all()
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"reading": "maps"}, "reading: expected"), ({"threads": 0}, "threads: expected"), ({"level": "sse9"}, "level:")],
+    [({"reading": "maps"}, "reading: expected"), ({"threads": 0}, "threads: expected"), ({"target": "sse9"}, "target:")],
 )
 def test_bad_choices(change: dict[str, object], message: str) -> None:
-    options = {"level": "baseline", "reading": "auto", "threads": 1} | change
+    options = {"target": "baseline", "reading": "auto", "threads": 1} | change
     rois = np.zeros((1, 5), np.float32)
     with pytest.raises(ValueError, match=message):
         KERNELS.forward(np.ones((1, 1, 2, 2), np.float32), rois, [1, 1], RULE.numbers(), **options)

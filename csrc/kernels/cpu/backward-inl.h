@@ -1,7 +1,19 @@
-// Backward (scatter) and gather. A worker owns the channels it writes, and windows come in their order: no two threads
+// Backward (scatter). A worker owns the channels it writes, and windows come in their order: no two threads
 // share a cell, and sums are the same in every run, whatever the number of threads.
-//
-// Included once per level, inside that level's namespace.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include "../dispatch.h"
+#include "parallel.h"
+#include "simd-inl.h"
+
+SPP_BEGIN_TARGET
+namespace spp::cpu::SPP_TARGET {
+namespace {
 
 // Asks for `count` elements ahead of their use.
 template <typename E>
@@ -156,57 +168,14 @@ void backward_indexed(const BackwardArgs& args, const Parallel& parallel) {
                                : backward_as<Stored, Index, false>(args, parallel);
 }
 
-template <typename Stored, typename Index>
-void gather_indexed(const GatherArgs& args, const Parallel& parallel) {
-  const int64_t width = args.channels * args.pyramid.bins;
-  constexpr int64_t kLeastShare = 8;
-  run_shares(parallel, args.count, kLeastShare, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      Stored* to = static_cast<Stored*>(args.output) + r * width;
-      const Index* cells = static_cast<const Index*>(args.indices) + r * width;
-      const int32_t source = args.sources[r];
-      if (source == kBadRow) {
-        std::fill_n(to, width, Stored{});
-        continue;
-      }
-      const FeatureMap& map = args.maps[source / args.images];
-      const Stored* image = static_cast<const Stored*>(map.data) + source % args.images * map.image_stride;
-      const int64_t plane_cells = static_cast<int64_t>(map.height) * map.width;
-      for (int32_t l = 0; l < args.pyramid.count; ++l) {
-        const int64_t bins = args.pyramid.levels[l].bins();
-        for (int64_t c = 0; c < args.channels; ++c, to += bins, cells += bins) {
-          const Stored* plane = image + c * map.channel_stride;
-          for (int64_t b = 0; b < bins; ++b) {
-            const int64_t cell = static_cast<std::make_unsigned_t<Index>>(cells[b]);
-            to[b] = cell >= plane_cells  // kNoCell, which is past any plane
-                        ? Stored{}
-                        : plane[cell / map.width * map.row_stride + cell % map.width * map.column_stride];
-          }
-        }
-      }
-    }
+void backward(const BackwardArgs& args, const Parallel& parallel) {
+  with_type(args.type, [&](auto type) {
+    with_index_type(args.index_type, [&](auto index_type) {
+      backward_indexed<typename decltype(type)::type, typename decltype(index_type)::type>(args, parallel);
+    });
   });
 }
 
-// Calls visit(Stored{}, Index{}) with the types the arguments name.
-template <typename Args, typename Visit>
-void with_types(const Args& args, const Visit& visit) {
-  const auto with_index = [&](auto stored) {
-    args.index_type == IndexType::kUInt16 ? visit(stored, int16_t{}) : visit(stored, int32_t{});
-  };
-  switch (args.type) {
-    case DataType::kFloat32: return with_index(float{});
-    case DataType::kFloat64: return with_index(double{});
-    case DataType::kFloat16: return with_index(Float16{});
-    case DataType::kBFloat16: return with_index(BFloat16{});
-  }
-}
-
-void backward(const BackwardArgs& args, const Parallel& parallel) {
-  with_types(args,
-             [&](auto stored, auto index) { backward_indexed<decltype(stored), decltype(index)>(args, parallel); });
-}
-
-void gather(const GatherArgs& args, const Parallel& parallel) {
-  with_types(args, [&](auto stored, auto index) { gather_indexed<decltype(stored), decltype(index)>(args, parallel); });
-}
+}  // namespace
+}  // namespace spp::cpu::SPP_TARGET
+SPP_END_TARGET

@@ -2,14 +2,14 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "target.h"
 #include "roi_spp_cpu.h"
+#include "target.h"
 
 namespace spp::cpu {
 namespace {
 
 // Best first.
-const LevelKernels* const kLevels[] = {
+const TargetKernels* const kTargets[] = {
 #if defined(__x86_64__)
     &kAvx512Kernels,
     &kAvx2Kernels,
@@ -17,36 +17,36 @@ const LevelKernels* const kLevels[] = {
     &kBaselineKernels,
 };
 
-bool supported(const LevelKernels& level) {
+bool supported(const TargetKernels& target) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (&level == &kAvx512Kernels) {
+  if (&target == &kAvx512Kernels) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   }
-  if (&level == &kAvx2Kernels) {
+  if (&target == &kAvx2Kernels) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
   }
 #endif
   return true;
 }
 
-const LevelKernels* find_level(const char* name) {
-  for (const LevelKernels* level : kLevels) {
-    if ((*name == '\0' || std::strcmp(level->name, name) == 0) && supported(*level)) return level;
+const TargetKernels* find_target(const char* name) {
+  for (const TargetKernels* target : kTargets) {
+    if ((*name == '\0' || std::strcmp(target->name, name) == 0) && supported(*target)) return target;
   }
   return nullptr;
 }
 
-const LevelKernels* initial_level() {
+const TargetKernels* initial_target() {
   const char* asked = std::getenv("SPP_OPS_CPU_LEVEL");
-  const LevelKernels* level = asked != nullptr ? find_level(asked) : nullptr;
-  return level != nullptr ? level : find_level("");
+  const TargetKernels* target = asked != nullptr ? find_target(asked) : nullptr;
+  return target != nullptr ? target : find_target("");
 }
 
-std::atomic<const LevelKernels*>& active() {
-  static std::atomic<const LevelKernels*> level{initial_level()};
-  return level;
+std::atomic<const TargetKernels*>& active() {
+  static std::atomic<const TargetKernels*> target{initial_target()};
+  return target;
 }
 
 // In the order of Reading.
@@ -101,12 +101,12 @@ void gather(const GatherArgs& args, const Parallel& parallel) {
 
 int64_t first_bad_row(const ForwardArgs& args) {
   for (int64_t r = 0; r < args.boxes.count; ++r) {
-    if (place_row(args, r).bad()) return r;
+    if (project_row(args, r).bad()) return r;
   }
   return kNoBadRow;
 }
 
-const char* level_name() { return active().load()->name; }
+const char* target_name() { return active().load()->name; }
 
 const char* reading_name() { return kReadingNames[static_cast<int>(reading.load())]; }
 
@@ -119,10 +119,10 @@ bool set_reading(const char* name) {
   return false;
 }
 
-bool set_level(const char* name) {
-  const LevelKernels* level = find_level(name);
-  if (level != nullptr) active() = level;
-  return level != nullptr;
+bool set_target(const char* name) {
+  const TargetKernels* target = find_target(name);
+  if (target != nullptr) active() = target;
+  return target != nullptr;
 }
 
 }  // namespace spp::cpu

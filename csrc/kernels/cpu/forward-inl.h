@@ -1,6 +1,19 @@
 // Forward: a worker takes kLanes channels of one map at a time, packs them, and pools every window of that map.
-//
-// Included once per level, inside that level's namespace.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "../dispatch.h"
+#include "pack-inl.h"
+#include "parallel.h"
+#include "plan.h"
+#include "tables-inl.h"
+#include "write_output-inl.h"
+
+SPP_BEGIN_TARGET
+namespace spp::cpu::SPP_TARGET {
+namespace {
 
 // The bins of a level, each the maximum of four table entries. Offsets along both axes simply add up.
 template <typename L, bool kHasEmpty>
@@ -31,7 +44,7 @@ template <typename L, int kRows>
 inline L column_maximum(const typename L::Unit* cell, int64_t rows, int64_t pitch) {
   L best = L::load_from(cell);
   if constexpr (kRows > 0) {
-#pragma GCC unroll 16
+    SPP_UNROLL
     for (int y = 1; y < kRows; ++y) best.merge(L::load_from(cell + y * pitch));
   } else {
     while (--rows > 0) best.merge(L::load_from(cell += pitch));
@@ -153,9 +166,10 @@ size_t most_units(const ForwardArgs& args, const Plan& plan) {
   return static_cast<size_t>((positions + kLanes) * L::kUnits);
 }
 
-template <typename T, typename Stored, typename Index, bool kIndexed>
+template <typename Stored, typename Index>
 void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& parallel) {
-  using L = Lanes<T, kIndexed>;
+  using T = typename Wide<Stored>::type;
+  using L = Lanes<T, !std::is_same_v<Index, NoIndex>>;
   const int64_t blocks = (args.channels + kLanes - 1) / kLanes;
   const int64_t groups = static_cast<int64_t>(plan.groups.size());
   // Enough tasks for the threads to share evenly; each one packs the map anew, so no more than that.
@@ -163,8 +177,9 @@ void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& paral
 
   const size_t most = most_units<L>(args, plan);
   run_tasks(parallel, groups * blocks * parts, [&] {
-    return [&, map = Lined<typename L::Unit>(most), emitter = Emitter<T, Stored, Index>(args),
-            bins = Lined<typename L::Unit>(static_cast<size_t>(args.pyramid.bins) * L::kUnits)](int64_t task) mutable {
+    return [&, map = AlignedVector<typename L::Unit>(most), writer = OutputWriter<T, Stored, Index>(args),
+            bins = AlignedVector<typename L::Unit>(static_cast<size_t>(args.pyramid.bins) * L::kUnits)](
+               int64_t task) mutable {
       const Group& group = plan.groups[static_cast<size_t>(task / (blocks * parts))];
       const int64_t block = task / parts % blocks, part = task % parts, count = group.end - group.begin;
       const int64_t begin = group.begin + count * part / parts, end = group.begin + count * (part + 1) / parts;
@@ -183,27 +198,25 @@ void forward_as(const ForwardArgs& args, const Plan& plan, const Parallel& paral
                               ? (has_empty ? pool_window<L, true, true> : pool_window<L, true, false>)
                               : (has_empty ? pool_window<L, false, true> : pool_window<L, false, false>);
         if (i + 1 < end) {
-          emitter.fetch_pages(plan.order[static_cast<size_t>(i + 1)], first_channel, channels);
+          writer.fetch_pages(plan.order[static_cast<size_t>(i + 1)], first_channel, channels);
         }
         pool(args.pyramid, plan.spans.data() + i * plan.spans_per_window, map.data(), features.width, bins.data());
-        emitter.template emit<L>(bins.data(), row, first_channel, channels, has_empty);
+        writer.template write<L>(bins.data(), row, first_channel, channels, has_empty);
       }
     };
   });
 }
 
-template <typename T, typename Stored>
-void forward_stored(const ForwardArgs& args, const Plan& plan, const Parallel& parallel) {
-  if (args.indices == nullptr) return forward_as<T, Stored, int32_t, false>(args, plan, parallel);
-  if (args.index_type == IndexType::kInt32) return forward_as<T, Stored, int32_t, true>(args, plan, parallel);
-  forward_as<T, Stored, int16_t, true>(args, plan, parallel);
+void forward(const ForwardArgs& args, const Plan& plan, const Parallel& parallel) {
+  with_type(args.type, [&](auto type) {
+    using Stored = typename decltype(type)::type;
+    if (args.indices == nullptr) return forward_as<Stored, NoIndex>(args, plan, parallel);
+    with_index_type(args.index_type, [&](auto index_type) {
+      forward_as<Stored, typename decltype(index_type)::type>(args, plan, parallel);
+    });
+  });
 }
 
-void forward(const ForwardArgs& args, const Plan& plan, const Parallel& parallel) {
-  switch (args.type) {
-    case DataType::kFloat32: return forward_stored<float, float>(args, plan, parallel);
-    case DataType::kFloat64: return forward_stored<double, double>(args, plan, parallel);
-    case DataType::kFloat16: return forward_stored<float, Float16>(args, plan, parallel);
-    case DataType::kBFloat16: return forward_stored<float, BFloat16>(args, plan, parallel);
-  }
-}
+}  // namespace
+}  // namespace spp::cpu::SPP_TARGET
+SPP_END_TARGET

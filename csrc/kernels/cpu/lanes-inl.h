@@ -1,7 +1,15 @@
 // What is kept for one position of kLanes channels: an order-preserving key a channel and, where indices are wanted,
 // the cell it came from. merge() is the rule of pool_max.h, lane by lane.
-//
-// Included once per level, inside that level's namespace.
+#pragma once
+
+#include <cstdint>
+
+#include "../pool_max.h"
+#include "simd-inl.h"
+
+SPP_BEGIN_TARGET
+namespace spp::cpu::SPP_TARGET {
+namespace {
 
 template <typename T>
 using Keys = typename Vector<typename Order<T>::Key>::type;
@@ -103,3 +111,7 @@ struct Lanes<double, true> {
   static Keys<double> keys_at(const Unit* from, int lane) { return load(from + lane); }
   static Cells cells_at(const Unit* from, int lane) { return halves<0>(from + kLanes + lane); }
 };
+
+}  // namespace
+}  // namespace spp::cpu::SPP_TARGET
+SPP_END_TARGET

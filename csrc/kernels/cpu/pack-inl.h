@@ -1,6 +1,16 @@
 // kLanes channels of one map, from any layout, to positions of Lanes side by side: what the pooling loops read.
-//
-// Included once per level, inside that level's namespace.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "../half.h"
+#include "../roi_spp.h"
+#include "lanes-inl.h"
+
+SPP_BEGIN_TARGET
+namespace spp::cpu::SPP_TARGET {
+namespace {
 
 // Converts `count` values, `stride` apart.
 template <typename Stored, typename T>
@@ -15,13 +25,13 @@ inline void widen(const Stored* from, int64_t stride, int64_t count, T* to) {
 // One position, from kLanes values side by side.
 template <typename L, typename T>
 inline void pack_position(const T* values, int64_t cell, typename L::Unit* to) {
-#pragma GCC unroll 16
+  SPP_UNROLL
   for (int lane = 0; lane < kLanes; lane += Vector<T>::kSize) {
     L::encode(keys_of<T>(load(values + lane)), static_cast<uint32_t>(cell), to, lane);
   }
 }
 
-// kLanes positions, from kLanes channels `stride` apart whose positions are side by side: squares are turned in
+// kLanes positions, from kLanes channels `stride` apart whose positions are side by side: squares are transposed in
 // registers.
 template <typename L, typename T>
 inline void pack_square(const T* channels, int64_t stride, int64_t cell, typename L::Unit* to) {
@@ -29,10 +39,10 @@ inline void pack_square(const T* channels, int64_t stride, int64_t cell, typenam
   for (int lane = 0; lane < kLanes; lane += kSize) {
     for (int position = 0; position < kLanes; position += kSize) {
       typename Vector<T>::type square[kSize];
-#pragma GCC unroll 16
+      SPP_UNROLL
       for (int i = 0; i < kSize; ++i) square[i] = load(channels + (lane + i) * stride + position);
       transpose<T, kSize>(square);
-#pragma GCC unroll 16
+      SPP_UNROLL
       for (int i = 0; i < kSize; ++i) {
         L::encode(keys_of<T>(square[i]), static_cast<uint32_t>(cell + position + i), to + (position + i) * L::kUnits,
                   lane);
@@ -55,7 +65,7 @@ inline void fetch_next_channels(const Stored* from) {
 template <typename Stored>
 inline void fetch_next_channels(const Stored* from, int64_t channel_stride) {
   if (kLanes * channel_stride * static_cast<int64_t>(sizeof(Stored)) > kFetchedBytes) return;
-#pragma GCC unroll 16
+  SPP_UNROLL
   for (int c = 0; c < kLanes; ++c) __builtin_prefetch(from + (kLanes + c) * channel_stride, 0, 2);
 }
 
@@ -135,3 +145,7 @@ void pack(const FeatureMap& map, int64_t image, int64_t first_channel, int chann
     }
   }
 }
+
+}  // namespace
+}  // namespace spp::cpu::SPP_TARGET
+SPP_END_TARGET

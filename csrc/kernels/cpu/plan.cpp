@@ -140,15 +140,15 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
   constexpr int64_t kLeastShare = 256;
   run_shares(parallel, count, kLeastShare, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
-      const Placement placement = place_row(args, r);
-      if (placement.bad()) {
+      const Roi roi = project_row(args, r);
+      if (roi.bad()) {
         for (int64_t seen = bad_row; r < seen && !bad_row.compare_exchange_weak(seen, r);) {
         }
         return;
       }
       const size_t i = static_cast<size_t>(r);
-      plan.sources[i] = placement.map * args.images + placement.image;
-      const WindowCost cost = lay_window(placement.window, args.maps[placement.map], args.pyramid,
+      plan.sources[i] = roi.map * args.images + roi.image;
+      const WindowCost cost = lay_window(roi.window, args.maps[roi.map], args.pyramid,
                                          spans.data() + r * plan.spans_per_window, plan.has_empty[i]);
       demands[i] = demand_of(cost, bins, reading);
     }

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "../placement.h"
+#include "../roi.h"
 #include "parallel.h"
 #include "table_sizes.h"
 

@@ -1,4 +1,4 @@
-// The operator on the CPU: entry points, and which processor level's build of the kernels serves them.
+// The operator on the CPU: entry points, and which target's build of the kernels serves them.
 #pragma once
 
 #include "../roi_spp.h"
@@ -17,9 +17,9 @@ void gather(const GatherArgs& args, const Parallel& parallel);
 int64_t first_bad_row(const ForwardArgs& args);
 
 // "baseline", "avx2" or "avx512": the build in use. SPP_OPS_CPU_LEVEL in the environment asks for one at load time.
-const char* level_name();
-// Asks for a level by name, "" for the best one. False if this processor lacks it or there is no such level.
-bool set_level(const char* name);
+const char* target_name();
+// Asks for a target by name, "" for the best one. False if this processor is none or there is no such target.
+bool set_target(const char* name);
 
 // How bins are read: "cells", "tables", or "auto" for what a cost model finds cheapest, window by window. False for
 // another name.

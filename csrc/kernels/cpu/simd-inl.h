@@ -1,7 +1,18 @@
-// Vectors of the processor level being built (SPP_VECTOR_BYTES), in the compiler's own vector types: blocks of kLanes
+// Vectors of the target being built (SPP_VECTOR_BYTES), in the compiler's own vector types: blocks of kLanes
 // channels, and the transposition between channel-major and position-major.
-//
-// Included once per level, inside that level's namespace.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "target_region.h"
+
+SPP_BEGIN_TARGET
+namespace spp::cpu::SPP_TARGET {
+namespace {
 
 constexpr int kLanes = 16;  // channels handled together
 
@@ -42,11 +53,11 @@ constexpr int64_t kPageBytes = 4096;
 
 // For vectors that are aligned: none lies across two lines, which would take a load twice as long.
 template <typename E>
-using Lined = std::vector<E, AlignedAllocator<E, kLineBytes>>;
+using AlignedVector = std::vector<E, AlignedAllocator<E, kLineBytes>>;
 
 // For stores that are not aligned: one across two pages takes many times as long as another.
 template <typename E>
-using Paged = std::vector<E, AlignedAllocator<E, kPageBytes>>;
+using PageAlignedVector = std::vector<E, AlignedAllocator<E, kPageBytes>>;
 
 // kLanes integers of type K, the larger of two lane by lane.
 template <typename K>
@@ -56,25 +67,25 @@ struct KeyLanes {
 
   static KeyLanes load_from(const K* from) {
     KeyLanes lanes;
-#pragma GCC unroll 16
+    SPP_UNROLL
     for (int i = 0; i < kVectors; ++i) lanes.v[i] = load(from + i * Vector<K>::kSize);
     return lanes;
   }
 
   static KeyLanes all(K value) {
     KeyLanes lanes;
-#pragma GCC unroll 16
+    SPP_UNROLL
     for (int i = 0; i < kVectors; ++i) lanes.v[i] = value - typename Vector<K>::type{};
     return lanes;
   }
 
   void store_to(K* to) const {
-#pragma GCC unroll 16
+    SPP_UNROLL
     for (int i = 0; i < kVectors; ++i) store(to + i * Vector<K>::kSize, v[i]);
   }
 
   void merge(const KeyLanes& other) {
-#pragma GCC unroll 16
+    SPP_UNROLL
     for (int i = 0; i < kVectors; ++i) v[i] = v[i] > other.v[i] ? v[i] : other.v[i];
   }
 
@@ -109,38 +120,38 @@ inline typename Vector<E>::type every_second(typename Vector<E>::type a, typenam
 // Each kGroup vectors become kGroup elements of each lane of a segment side by side, lane after lane. log2(kGroup)
 // rounds, each interleaving the first half of the vectors with the second.
 template <typename E, int kGroup, int kSegment, int kWidth>
-inline void turn_segments(typename Vector<E>::type (&v)[kWidth]) {
+inline void transpose_segments(typename Vector<E>::type (&v)[kWidth]) {
   typename Vector<E>::type w[kWidth];
-#pragma GCC unroll 16
+  SPP_UNROLL
   for (int round = 1; round < kGroup; round *= 2) {
-#pragma GCC unroll 16
+    SPP_UNROLL
     for (int first = 0; first < kWidth; first += kGroup) {
-#pragma GCC unroll 16
+      SPP_UNROLL
       for (int i = first; i < first + kGroup / 2; ++i) {
         w[2 * i - first] = interleave<E, 0, kSegment>(v[i], v[i + kGroup / 2]);
         w[2 * i - first + 1] = interleave<E, 1, kSegment>(v[i], v[i + kGroup / 2]);
       }
     }
-#pragma GCC unroll 16
+    SPP_UNROLL
     for (int i = 0; i < kWidth; ++i) v[i] = w[i];
   }
 }
 
 // Segment s of vector g * kSegment + i becomes segment g of vector s * kSegment + i.
 template <typename E, int kSegment, int kWidth>
-inline void turn_order_of_segments(typename Vector<E>::type (&v)[kWidth]) {
+inline void transpose_segment_order(typename Vector<E>::type (&v)[kWidth]) {
   typename Vector<E>::type w[kWidth];
-#pragma GCC unroll 16
+  SPP_UNROLL
   for (int round = kSegment; round < kWidth; round *= 2) {
-#pragma GCC unroll 16
+    SPP_UNROLL
     for (int first = 0; first < kWidth / 2; first += kSegment) {
-#pragma GCC unroll 16
+      SPP_UNROLL
       for (int i = first; i < first + kSegment; ++i) {
         w[i] = every_second<E, 0, kSegment>(v[i + first], v[i + first + kSegment]);
         w[i + kWidth / 2] = every_second<E, 1, kSegment>(v[i + first], v[i + first + kSegment]);
       }
     }
-#pragma GCC unroll 16
+    SPP_UNROLL
     for (int i = 0; i < kWidth; ++i) v[i] = w[i];
   }
 }
@@ -151,30 +162,30 @@ template <typename E, int kWidth>
 inline void transpose(typename Vector<E>::type (&v)[kWidth]) {
   constexpr int kSegment = 16 / static_cast<int>(sizeof(E));
   if constexpr (kWidth == Vector<E>::kSize) {
-    turn_segments<E, kSegment, kSegment>(v);
-    turn_order_of_segments<E, kSegment>(v);
+    transpose_segments<E, kSegment, kSegment>(v);
+    transpose_segment_order<E, kSegment>(v);
   } else {
-    turn_segments<E, kWidth, Vector<E>::kSize>(v);
+    transpose_segments<E, kWidth, Vector<E>::kSize>(v);
   }
 }
 
-// kWidth positions from number `first` on, as lanes_to_rows() turns them.
+// kWidth positions from number `first` on, as lanes_to_rows() transposes them.
 template <typename E, int kWidth, typename Read>
-inline void turn_tile(int64_t first, int64_t positions, E* out, const Read& read) {
+inline void transpose_tile(int64_t first, int64_t positions, E* out, const Read& read) {
   constexpr int kSize = Vector<E>::kSize;
   constexpr int kRows = kSize / kWidth;  // in a vector
   typedef E Row __attribute__((vector_size(kWidth * sizeof(E)), aligned(alignof(E)), may_alias));
   for (int lane = 0; lane < kLanes; lane += kSize) {
     typename Vector<E>::type tile[kWidth];
-#pragma GCC unroll 16
+    SPP_UNROLL
     for (int i = 0; i < kWidth; ++i) tile[i] = read(first + i, lane);
     transpose<E, kWidth>(tile);
     if (positions == kWidth) {  // the lanes' rows touch: whole vectors
-#pragma GCC unroll 16
+      SPP_UNROLL
       for (int i = 0; i < kWidth; ++i) store(out + lane * positions + i * kSize, tile[i]);
       continue;
     }
-#pragma GCC unroll 16
+    SPP_UNROLL
     for (int i = 0; i < kSize; ++i) {
       const Row* rows = reinterpret_cast<const Row*>(&tile[i / kRows]);
       *reinterpret_cast<Row*>(out + (lane + i) * positions + first) = rows[i % kRows];
@@ -188,14 +199,18 @@ template <typename E, typename Read>
 inline void lanes_to_rows(int64_t positions, E* out, const Read& read) {
   constexpr int kSize = Vector<E>::kSize;
   int64_t first = 0;
-  for (; first + kSize <= positions; first += kSize) turn_tile<E, kSize>(first, positions, out, read);
-  const auto turn_rest = [&](auto width) {
+  for (; first + kSize <= positions; first += kSize) transpose_tile<E, kSize>(first, positions, out, read);
+  const auto transpose_rest = [&](auto width) {
     if constexpr (width < kSize) {
-      for (; first + width <= positions; first += width) turn_tile<E, width>(first, positions, out, read);
+      for (; first + width <= positions; first += width) transpose_tile<E, width>(first, positions, out, read);
     }
   };
-  turn_rest(std::integral_constant<int, 8>{});
-  turn_rest(std::integral_constant<int, 4>{});
-  turn_rest(std::integral_constant<int, 2>{});
-  turn_rest(std::integral_constant<int, 1>{});
+  transpose_rest(std::integral_constant<int, 8>{});
+  transpose_rest(std::integral_constant<int, 4>{});
+  transpose_rest(std::integral_constant<int, 2>{});
+  transpose_rest(std::integral_constant<int, 1>{});
 }
+
+}  // namespace
+}  // namespace spp::cpu::SPP_TARGET
+SPP_END_TARGET

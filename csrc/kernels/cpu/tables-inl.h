@@ -1,6 +1,14 @@
 // Builds range-maximum tables over a packed map (see table_sizes.h).
-//
-// Included once per level, inside that level's namespace.
+#pragma once
+
+#include <cstdint>
+
+#include "lanes-inl.h"
+#include "table_sizes.h"
+
+SPP_BEGIN_TARGET
+namespace spp::cpu::SPP_TARGET {
+namespace {
 
 // Row `to` of `count` entries: each the maximum of the entries of row `from` at these offsets.
 template <typename L, int kOffsets>
@@ -60,3 +68,7 @@ void build_tables(const TableSizes& tables, int32_t height, int32_t width, typen
     }
   }
 }
+
+}  // namespace
+}  // namespace spp::cpu::SPP_TARGET
+SPP_END_TARGET

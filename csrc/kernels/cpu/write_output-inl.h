@@ -1,7 +1,19 @@
 // From pooled bins to the output: bins x channels become channels x bins, keys become values, and whole runs are
 // written.
-//
-// Included once per level, inside that level's namespace.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "../half.h"
+#include "../roi_spp.h"
+#include "lanes-inl.h"
+
+SPP_BEGIN_TARGET
+namespace spp::cpu::SPP_TARGET {
+namespace {
 
 // A run this long is not read again soon: past the cache it goes straight to memory.
 constexpr int64_t kStreamedOutputBytes = int64_t{16} << 20;
@@ -35,16 +47,16 @@ inline void write_run(const E* from, int64_t count, E* to, bool streamed) {
 
 // Scratch memory for one window's bins of kLanes channels on their way out.
 template <typename T, typename Stored, typename Index>
-class Emitter {
+class OutputWriter {
  public:
   using Bits = typename Order<T>::Key;
 
-  explicit Emitter(const ForwardArgs& args) : args_(args) {
+  explicit OutputWriter(const ForwardArgs& args) : args_(args) {
     const size_t most = static_cast<size_t>(args.pyramid.bins) * kLanes;
-    turned_.resize(most);
+    transposed_.resize(most);
     stored_.resize(most);
     if (args.indices != nullptr) {
-      turned_cells_.resize(most);
+      transposed_cells_.resize(most);
       indices_.resize(most);
     }
     const int64_t bytes = args.boxes.count * args.channels * args.pyramid.bins * static_cast<int64_t>(sizeof(Stored));
@@ -53,7 +65,7 @@ class Emitter {
 
   // `bins`: Lanes of every bin, levels in the pyramid's order of bins.
   template <typename L>
-  void emit(const typename L::Unit* bins, int64_t row, int64_t first_channel, int channels, bool has_empty) {
+  void write(const typename L::Unit* bins, int64_t row, int64_t first_channel, int channels, bool has_empty) {
     const Pyramid& pyramid = args_.pyramid;
     for (int32_t l = 0; l < pyramid.count; ++l) {
       const Level& level = pyramid.levels[l];
@@ -68,7 +80,7 @@ class Emitter {
     }
   }
 
-  // Asks for the pages where emit() will write this window's values: each level's run lies on another page, and what
+  // Asks for the pages where write() will write this window's values: each level's run lies on another page, and what
   // goes around the caches waits until it is found.
   void fetch_pages([[maybe_unused]] int64_t row, [[maybe_unused]] int64_t first_channel,
                    [[maybe_unused]] int channels) const {
@@ -101,23 +113,24 @@ class Emitter {
   void write_values(const typename L::Unit* bins, const Level& level, int64_t count, Stored* to, bool has_empty) {
     const bool whole = count == static_cast<int64_t>(level.bins()) * kLanes;
     const bool in_place = whole && sizeof(Stored) == sizeof(T) && !streamed_;
-    Bits* turned = in_place ? reinterpret_cast<Bits*>(to) : turned_.data() + scratch_offset(level);
+    Bits* transposed = in_place ? reinterpret_cast<Bits*>(to) : transposed_.data() + scratch_offset(level);
     const auto keys_at = [&](int64_t bin, int lane) { return L::keys_at(bins + bin * L::kUnits, lane); };
     if (has_empty) {
-      lanes_to_rows(level.bins(), turned, [&](int64_t bin, int lane) {
+      lanes_to_rows(level.bins(), transposed, [&](int64_t bin, int lane) {
         const Keys<T> keys = keys_at(bin, lane);
         return keys == Order<T>::kEmpty ? Keys<T>{} : decode_keys<Bits>(keys);
       });
     } else {
-      lanes_to_rows(level.bins(), turned, [&](int64_t bin, int lane) { return decode_keys<Bits>(keys_at(bin, lane)); });
+      lanes_to_rows(level.bins(), transposed,
+                    [&](int64_t bin, int lane) { return decode_keys<Bits>(keys_at(bin, lane)); });
     }
     if (in_place) return;
     if constexpr (sizeof(Stored) == sizeof(T)) {
-      write_run(turned, count, reinterpret_cast<Bits*>(to), streamed_);
+      write_run(transposed, count, reinterpret_cast<Bits*>(to), streamed_);
     } else {
       int16_t* stored = stored_.data() + scratch_offset(level);
       for (int64_t i = 0; i < count; ++i) {
-        stored[i] = static_cast<int16_t>(from_float<Stored>(bits_as<T>(turned[i])).bits);
+        stored[i] = static_cast<int16_t>(from_float<Stored>(bits_as<T>(transposed[i])).bits);
       }
       write_run(stored, count, reinterpret_cast<int16_t*>(to), streamed_);
     }
@@ -126,18 +139,22 @@ class Emitter {
   // kEmpty's cell part is all ones in 32 bits, and so kNoCell in either type.
   template <typename L>
   void write_indices(const typename L::Unit* bins, const Level& level, int64_t count, Index* to) {
-    int32_t* turned = turned_cells_.data() + scratch_offset(level);
+    int32_t* transposed = transposed_cells_.data() + scratch_offset(level);
     Index* indices = indices_.data() + scratch_offset(level);
-    lanes_to_rows(level.bins(), turned,
+    lanes_to_rows(level.bins(), transposed,
                   [&](int64_t bin, int lane) { return L::cells_at(bins + bin * L::kUnits, lane); });
-    for (int64_t i = 0; i < count; ++i) indices[i] = static_cast<Index>(turned[i]);
+    for (int64_t i = 0; i < count; ++i) indices[i] = static_cast<Index>(transposed[i]);
     write_run(indices, count, to, streamed_);
   }
 
   const ForwardArgs& args_;
-  Paged<Bits> turned_;
-  Lined<int16_t> stored_;
-  Paged<int32_t> turned_cells_;
-  Lined<Index> indices_;
+  PageAlignedVector<Bits> transposed_;
+  AlignedVector<int16_t> stored_;
+  PageAlignedVector<int32_t> transposed_cells_;
+  AlignedVector<Index> indices_;
   bool streamed_;
 };
+
+}  // namespace
+}  // namespace spp::cpu::SPP_TARGET
+SPP_END_TARGET

@@ -15,8 +15,9 @@ void with_types(const ForwardArgs& args, Call&& call) {
 template <typename T, typename Index>
 void run(const ForwardArgs& args, void* workspace, Stream stream) {
   const ForwardPlan plan = plan_forward<T, Index>(args, workspace);
-  const int64_t ranges = args.boxes.count * plan.place.layout.per_row;
-  launch("place_rows", place_rows, {ceil_div(ranges, kPlaceThreads), 1, kPlaceThreads, 0}, stream, plan.place);
+  const int64_t ranges = args.boxes.count * plan.project.layout.per_row;
+  launch("project_rows", project_rows, {ceil_div(ranges, kProjectThreads), 1, kProjectThreads, 0}, stream,
+         plan.project);
   launch("build_tables", build_tables<T, Index>,
          {plan.tables.blocks, 1, kTableThreads, table_shared_bytes(plan.tables.doublings)}, stream, plan.tables);
   launch("pool_windows", pool_windows<T, Index>,

@@ -13,7 +13,7 @@ constexpr int kRunBins = 64;
 static_assert(kRunBins <= kBufferBins && kRunBins % 2 == 0);
 
 struct ForwardPlan {
-  PlaceArgs place;
+  ProjectArgs project;
   TableArgs tables;
   PoolArgs pool;
   size_t workspace_bytes;
@@ -106,7 +106,7 @@ ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
   Workspace memory(workspace);
   int32_t* sources = args.sources != nullptr ? args.sources : memory.take<int32_t>(args.boxes.count);
   Range* ranges = memory.take<Range>(args.boxes.count * layout.per_row);
-  plan.place = {args, layout, ranges, sources};
+  plan.project = {args, layout, ranges, sources};
 
   TableArgs& tables = plan.tables;
   PoolArgs& pool = plan.pool;

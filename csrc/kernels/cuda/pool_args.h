@@ -6,7 +6,7 @@
 #pragma once
 
 #include "divider.h"
-#include "place.h"
+#include "project.h"
 #include "shared.h"
 
 namespace spp::cuda {

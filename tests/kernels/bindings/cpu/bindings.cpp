@@ -10,25 +10,25 @@
 #include <thread>
 #include <vector>
 
-#include "kernels/cpu/target.h"
 #include "kernels/cpu/roi_spp_cpu.h"
+#include "kernels/cpu/target.h"
 
 namespace py = pybind11;
 
 namespace {
 
-using spp::cpu::LevelKernels;
 using spp::cpu::Reading;
+using spp::cpu::TargetKernels;
 
 void require(bool condition, const std::string& message) {
   if (!condition) throw std::invalid_argument(message);
 }
 
-const LevelKernels& level_named(const std::string& name) {
-  require(spp::cpu::set_level(name.c_str()), "level: this processor has no '" + name + "'");
+const TargetKernels& target_named(const std::string& name) {
+  require(spp::cpu::set_target(name.c_str()), "target: this processor has no '" + name + "'");
 #if defined(__x86_64__)
-  for (const LevelKernels* level : {&spp::cpu::kAvx512Kernels, &spp::cpu::kAvx2Kernels}) {
-    if (name == level->name) return *level;
+  for (const TargetKernels* target : {&spp::cpu::kAvx512Kernels, &spp::cpu::kAvx2Kernels}) {
+    if (name == target->name) return *target;
   }
 #endif
   return spp::cpu::kBaselineKernels;
@@ -52,7 +52,7 @@ spp::cpu::Parallel plain_threads(int count) {
 // Returns output, indices and how many windows were read from tables.
 // features [N, C, H, W] float32, any strides; rois [R, 5] float32; levels are rows, columns, rows, columns, ...
 py::tuple forward(py::array_t<float> features, py::array_t<float, py::array::c_style | py::array::forcecast> rois,
-                  const std::vector<int64_t>& levels, const std::vector<double>& projection, const std::string& level,
+                  const std::vector<int64_t>& levels, const std::vector<double>& projection, const std::string& target,
                   const std::string& reading, int threads) {
   require(features.ndim() == 4, "features: expected [N, C, H, W]");
   require(rois.ndim() == 2 && rois.shape(1) == 5, "rois: expected [R, 5]");
@@ -85,7 +85,7 @@ py::tuple forward(py::array_t<float> features, py::array_t<float, py::array::c_s
   const spp::cpu::Parallel parallel = plain_threads(threads);
   const spp::cpu::Plan plan = spp::cpu::make_plan(args, parallel, reading_named(reading));
   require(plan.bad_row < 0, "rois: row " + std::to_string(plan.bad_row) + " is bad");
-  level_named(level).forward(args, plan, parallel);
+  target_named(target).forward(args, plan, parallel);
   const int64_t from_tables = std::count(plan.from_tables.begin(), plan.from_tables.end(), 1);
   return py::make_tuple(output, indices, from_tables);
 }
@@ -94,5 +94,5 @@ py::tuple forward(py::array_t<float> features, py::array_t<float, py::array::c_s
 
 PYBIND11_MODULE(spp_cpu_kernels, m) {
   m.def("forward", &forward, py::arg("features"), py::arg("rois"), py::arg("levels"), py::arg("projection"),
-        py::kw_only(), py::arg("level"), py::arg("reading") = "auto", py::arg("threads") = 1);
+        py::kw_only(), py::arg("target"), py::arg("reading") = "auto", py::arg("threads") = 1);
 }

@@ -1,13 +1,12 @@
-// One row of boxes -> which map of which image it is pooled from, and the window on it; the one place that says what a
-// bad row is.
+// One row of boxes -> which map of which image it is pooled from, and the window on it. What a bad row is stands here
+// and nowhere else.
 #pragma once
 
-#include "half.h"
-#include "roi_spp.h"
+#include "dispatch.h"
 
 namespace spp {
 
-struct Placement {
+struct Roi {
   int32_t map;  // kBadRow for a bad row
   int32_t image;
   Window window;
@@ -16,8 +15,8 @@ struct Placement {
 };
 
 template <typename T>  // float or double, as in project_corner
-SPP_HOST_DEVICE Placement place_box(const T row[5], int64_t r, const ForwardArgs& args) {
-  const Placement bad = {kBadRow, 0, {0, 0, 0, 0}};
+SPP_HOST_DEVICE Roi project_box(const T row[5], int64_t r, const ForwardArgs& args) {
+  const Roi bad = {kBadRow, 0, {0, 0, 0, 0}};
   for (int i = 0; i < 5; ++i) {
     if (!(row[i] - row[i] == T(0))) return bad;  // NaN or inf
   }
@@ -35,22 +34,17 @@ SPP_HOST_DEVICE Placement place_box(const T row[5], int64_t r, const ForwardArgs
   return {map, image, project_window(row + 1, features.projection, features.height, features.width)};
 }
 
-template <typename Stored, typename T>
-SPP_HOST_DEVICE Placement place_stored(const ForwardArgs& args, int64_t r) {
+template <typename Stored>
+SPP_HOST_DEVICE Roi project_stored(const ForwardArgs& args, int64_t r) {
   const Boxes& boxes = args.boxes;
   const Stored* data = static_cast<const Stored*>(boxes.data) + r * boxes.row_stride;
-  T row[5];
+  typename Wide<Stored>::type row[5];
   for (int i = 0; i < 5; ++i) row[i] = to_float(data[i * boxes.column_stride]);
-  return place_box(row, r, args);
+  return project_box(row, r, args);
 }
 
-SPP_HOST_DEVICE inline Placement place_row(const ForwardArgs& args, int64_t r) {
-  switch (args.boxes.type) {
-    case DataType::kFloat64: return place_stored<double, double>(args, r);
-    case DataType::kFloat16: return place_stored<Float16, float>(args, r);
-    case DataType::kBFloat16: return place_stored<BFloat16, float>(args, r);
-    default: return place_stored<float, float>(args, r);
-  }
+SPP_HOST_DEVICE inline Roi project_row(const ForwardArgs& args, int64_t r) {
+  return with_type(args.boxes.type, [&](auto type) { return project_stored<typename decltype(type)::type>(args, r); });
 }
 
 }  // namespace spp

@@ -1,7 +1,7 @@
 // First step of forward: where each row's window is and where the bins lie in it, once for all channels.
 #pragma once
 
-#include "../placement.h"
+#include "../roi.h"
 #include "launch.h"
 
 namespace spp::cuda {
@@ -12,35 +12,34 @@ struct RangeLayout {
   int32_t per_row;
 };
 
-struct PlaceArgs {
+struct ProjectArgs {
   ForwardArgs forward;
   RangeLayout layout;
   Range* ranges;     // [R, per_row]; those of a bad row are left as they are
   int32_t* sources;  // [R]
 };
 
-constexpr int kPlaceThreads = 128;
+constexpr int kProjectThreads = 128;
 
 // One thread a range: the exact divisions of bin_range take longer than the projection they start from.
-__global__ void __launch_bounds__(kPlaceThreads) place_rows(const __grid_constant__ PlaceArgs args) {
+__global__ void __launch_bounds__(kProjectThreads) project_rows(const __grid_constant__ ProjectArgs args) {
   const ForwardArgs& forward = args.forward;
   const int64_t total = forward.boxes.count * args.layout.per_row;
-  const int64_t step = int64_t{gridDim.x} * kPlaceThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kPlaceThreads + threadIdx.x; i < total; i += step) {
+  const int64_t step = int64_t{gridDim.x} * kProjectThreads;
+  for (int64_t i = int64_t{blockIdx.x} * kProjectThreads + threadIdx.x; i < total; i += step) {
     const int64_t r = i / args.layout.per_row;
     const int32_t number = static_cast<int32_t>(i - r * args.layout.per_row);
-    const Placement place = place_row(forward, r);
-    if (number == 0) args.sources[r] = place.bad() ? kBadRow : place.map * forward.images + place.image;
-    if (place.bad()) continue;
-    const FeatureMap& map = forward.maps[place.map];
+    const Roi roi = project_row(forward, r);
+    if (number == 0) args.sources[r] = roi.bad() ? kBadRow : roi.map * forward.images + roi.image;
+    if (roi.bad()) continue;
+    const FeatureMap& map = forward.maps[roi.map];
     for (int32_t l = 0; l < forward.pyramid.count; ++l) {
       const Level& level = forward.pyramid.levels[l];
       const int32_t index = number - args.layout.first[l];
       if (args.layout.first[l] < 0 || index < 0 || index >= level.rows + level.columns) continue;
-      args.ranges[i] =
-          index < level.rows
-              ? bin_range(place.window.y, place.window.height, level.rows, index, map.height)
-              : bin_range(place.window.x, place.window.width, level.columns, index - level.rows, map.width);
+      args.ranges[i] = index < level.rows
+                           ? bin_range(roi.window.y, roi.window.height, level.rows, index, map.height)
+                           : bin_range(roi.window.x, roi.window.width, level.columns, index - level.rows, map.width);
     }
   }
 }
