@@ -184,14 +184,14 @@ FAULTS = [
         ),
     ),
     *_faults(
-        "cuda/place.h",
+        "cuda/project.h",
         ("rows by the columns' limit", "level.rows, index, map.height)", "level.rows, index, map.width)"),
         (
             "sources of images only",
-            "place.map * forward.images + place.image",
-            "place.map * forward.map_count + place.image",
+            "roi.map * forward.images + roi.image",
+            "roi.map * forward.map_count + roi.image",
         ),
-        ("grid not gone on with", "int64_t{gridDim.x} * kPlaceThreads;", "total;"),
+        ("grid not gone on with", "int64_t{gridDim.x} * kProjectThreads;", "total;"),
     ),
     *_faults(
         "window.h",
@@ -211,7 +211,7 @@ FAULTS = [
         ("low edge unclipped", "clamp<int64_t>(begin, 0, limit)", "clamp<int64_t>(begin, INT32_MIN, limit)"),
     ),
     *_faults(
-        "placement.h",
+        "roi.h",
         ("fraction of an image", " || static_cast<T>(image) != row[0]", ""),
         ("inf is an image", "if (!(row[i] - row[i] == T(0))) return bad;", "if (row[i] != row[i]) return bad;"),
         ("map index unchecked", "wanted < 0 || ", ""),

@@ -95,7 +95,11 @@ def test_tables_where_all_windows_are_outside() -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"reading": "maps"}, "reading: expected"), ({"threads": 0}, "threads: expected"), ({"target": "sse9"}, "target:")],
+    [
+        ({"reading": "maps"}, "reading: expected"),
+        ({"threads": 0}, "threads: expected"),
+        ({"target": "sse9"}, "target:"),
+    ],
 )
 def test_bad_choices(change: dict[str, object], message: str) -> None:
     options = {"target": "baseline", "reading": "auto", "threads": 1} | change

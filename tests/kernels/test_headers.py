@@ -1,4 +1,4 @@
-"""Each header of the kernels compiles by itself, with every compiler found here: tools that read one file find their way."""
+"""Each header of the kernels compiles by itself, with every compiler found here: tools that read one find their way."""
 
 from __future__ import annotations
 
