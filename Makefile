@@ -15,7 +15,7 @@ CXX_FILES := $(shell find csrc tests/kernels $(wildcard examples) -name '*.cpp' 
 .PHONY: demo test lint format build benchmark fuzz abi-check gpu-check mutants clean
 
 demo: build  ## the main job on a photo (IMAGE=path for another one); images and figures land in out/
-	$(BIN)/python -m spp_ops demo $(if $(IMAGE),--image "$(IMAGE)") --out out
+	$(BIN)/python -m spp_ops demo $(if $(IMAGE),--image "$(IMAGE)") --out out --overwrite
 
 test: build  ## every test that needs no GPU
 	$(BIN)/python -m pytest

@@ -44,14 +44,10 @@ def _bars(axes: Axes, contest: Contest) -> None:
     colors = [_color(row.name) for row in shown]
     axes.barh(range(len(shown)), lengths, 0.72, color=colors)
     for place, row in enumerate(shown):
-        label = axes.text(lengths[place], place, f" {times(row.to_ours)}x", va="center", fontsize=8, color="0.25")
-        label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6})
+        axes.text(lengths[place], place, f" {times(row.to_ours)}x", va="center", fontsize=8, color="0.25")
     axes.set_yticks(range(len(shown)), [row.name for row in shown], fontsize=8)
     axes.invert_yaxis()
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlim(min(lengths) / 2, max(lengths) * 4)
+    axes.set_xlim(0, max(lengths) * 1.18)  # room for the labels
     axes.axvline(1, color=OURS, linewidth=0.8, zorder=0)
     axes.set_title(f"{contest.case} {contest.timed}, {contest.dtype}", loc="left", fontsize=10, weight="bold")
     axes.set_xlabel("time, times ours", fontsize=8)

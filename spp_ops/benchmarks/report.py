@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from spp_ops.benchmarks.bars import Verdict
 from spp_ops.benchmarks.cases import CASES
@@ -15,6 +16,7 @@ from spp_ops.benchmarks.compare import Change, Comparison
 from spp_ops.benchmarks.peers import OTHERS, PEERS
 from spp_ops.benchmarks.results import Contest, Peaks, Ratio, Record
 from spp_ops.benchmarks.scaling import ScalingRecord
+from spp_ops.engine.text import literal
 
 CHANGE_STYLES = {Change.SLOWER: "bold red", Change.FASTER: "green", Change.SAME: "dim"}
 
@@ -55,14 +57,14 @@ def print_record(console: Console, record: Record) -> None:
     for contest in record.contests:
         console.print(contest_table(contest))
         for name, reason in contest.disagreements.items():
-            console.print(f"[bold red]{name} is wrong and was not timed:[/] {reason}")
+            console.print(Text.assemble((f"{name} is wrong and was not timed:", "bold red"), f" {reason}"))
     for name, reason in _left_out_everywhere(record).items():
-        console.print(f"{name}: {reason}", style="yellow")
+        console.print(literal(f"{name}: {reason}", "yellow"))
     if record.peaks:
         console.print(peak_table(record.peaks))
     names = {name: None for contest in record.contests for name in contest.seconds}
     for name in names:
-        console.print(f"[bold]{name}[/]: {PEERS[name].about}", style="dim", highlight=False)
+        console.print(Text.assemble((name, "bold"), f": {PEERS[name].about}", style="dim"))
     print_machine(console, record)
 
 
@@ -121,7 +123,7 @@ def verdict_table(verdicts: Iterable[Verdict]) -> Table:
     table.add_column("measured", justify="right")
     table.add_column("")
     for verdict in verdicts:
-        table.add_row(verdict.promise, verdict.measured, "[green]kept[/]" if verdict.kept else "[bold red]missed[/]")
+        table.add_row(verdict.promise, verdict.measured, _verdict(verdict.kept))
     return table
 
 
@@ -138,13 +140,13 @@ def comparison_table(comparisons: Iterable[Comparison]) -> Table:
         for yardstick, (old, new) in comparison.ratios.items():
             change = f"{new.median / old.median - 1:+.1%}"
             cells = comparison.contest, comparison.name, yardstick, times(old), times(new), change
-            table.add_row(*cells, f"[{style}]{comparison.change.value}[/]")
+            table.add_row(*cells, literal(comparison.change.value, style))
     return table
 
 
 def print_machine(console: Console, record: Record | ScalingRecord) -> None:
     """Print what a figure needs beside it."""
-    console.print(machine(record), style="dim", highlight=False)
+    console.print(literal(machine(record), "dim"))
 
 
 def machine(record: Record | ScalingRecord) -> str:
@@ -162,6 +164,10 @@ def times(ratio: Ratio | None) -> str:
 def quartiles(ratio: Ratio | None) -> str:
     """Write the quartiles of a ratio; nothing where there is none."""
     return "" if ratio is None else f"{ratio.low:.3g} to {ratio.high:.3g}"
+
+
+def _verdict(kept: bool) -> Text:
+    return literal("kept", "green") if kept else literal("missed", "bold red")
 
 
 def _left_out_everywhere(record: Record) -> dict[str, str]:

@@ -12,6 +12,7 @@ from spp_ops.classification.paper import DATA_NOTE, method_of, rows_for
 from spp_ops.classification.scoring import Source
 from spp_ops.classification.views import Views
 from spp_ops.engine.config import as_data
+from spp_ops.engine.text import literal
 
 
 def evaluation_table(evaluation: Evaluation, run: Checkpoint, views: Views, data: str) -> Table:
@@ -25,7 +26,8 @@ def evaluation_table(evaluation: Evaluation, run: Checkpoint, views: Views, data
     top5 = evaluation.error(TOP_K) if len(evaluation.classes) > TOP_K else None
     ours = f"{data}: {len(evaluation.labels)} images, {len(evaluation.classes)} classes"
     method = method_of(run.network, run.training)
-    table.add_row(f"[bold]{run.network.arch}", method, _percent(evaluation.error()), _percent(top5), ours)
+    errors = _percent(evaluation.error()), _percent(top5)
+    table.add_row(literal(run.network.arch, "bold"), method, *errors, literal(ours))
     for row in rows_for(run.network, run.training, views):
         table.add_row(row.arch, row.method, _percent(row.top1), _percent(row.top5), f"paper: {DATA_NOTE}", style="dim")
     return table
@@ -36,7 +38,7 @@ def class_table(evaluation: Evaluation) -> Table:
     table = Table("class", title="accuracy of each class in %")
     table.add_column("accuracy", justify="right")
     for name, accuracy in evaluation.class_accuracies().items():
-        table.add_row(name, _percent(accuracy))
+        table.add_row(literal(name), _percent(accuracy))
     return table
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import click
-from rich.console import Console
 
 from spp_ops.cli._classification import bad_images_option
 from spp_ops.cli._options import Command
@@ -90,11 +89,6 @@ def read_data(
     if images is None or annotations is None:
         raise ValueError("--images, --annotations: expected both with --format coco")
     return read_coco_detection(annotations, images, classes=classes, on_bad=on_bad, notice=notice)
-
-
-def yellow_lines(console: Console) -> Notice:
-    """Return what prints notices to a console."""
-    return lambda line: console.print(line, style="yellow", highlight=False)
 
 
 def _expect_none(data_format: str, **options: object) -> None:

@@ -1,60 +1,169 @@
-"""What `spp-ops detect` leaves in its folder: boxes as JSON, or in COCO's results format."""
+"""The folder of a `detect` run: boxes as they are found, a line an image, and at the end as JSON or COCO's results."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
+from spp_ops.cli._sources import Still
+from spp_ops.datasets.image import Pixels
 from spp_ops.detection.coco_results import write_coco_results
 from spp_ops.detection.detections import Detections
-from spp_ops.engine.files import write_json
+from spp_ops.detection.detectors.checkpoint import weights_digest
+from spp_ops.detection.detectors.spp import SPPDetector
+from spp_ops.engine.config import as_data
+from spp_ops.engine.files import atomic_write, free_folder, is_within, write_json
+from spp_ops.engine.lines import JsonLines
+
+LINES_NAME = "detections.jsonl"
+RESULT_NAMES = ("detections.json", "coco_results.json", "coco_images.json")
+
+ResultsFormat: TypeAlias = Literal["json", "coco"]
+Row: TypeAlias = dict[str, Any]  # of an image: image, frame (of videos), width, height, drawing, objects
+
+_COMMAND = "spp-ops detect"
+_LONGEST = 200  # bytes of a drawing's name before its ending: file systems take 255
+_WRITTEN = {".jpg": ".jpg", ".jpeg": ".jpeg", ".png": ".png"}  # endings that drawings keep; the rest become .jpg
+_QUALITY = 92  # of the JPEG files
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One image and what is found in it.
+class Findings:
+    """What is found so far, in memory and on disk.
 
     Attributes:
-        path: of the image.
-        width: of the upright image, in pixels.
-        height: likewise.
-        drawn: name of the image with boxes; None where none was written.
-        detections: what is found.
+        folder: of the run.
+        classes: the detector's.
     """
 
-    path: Path
-    width: int
-    height: int
-    drawn: str | None
-    detections: Detections
+    def __init__(self, folder: Path, lines: JsonLines) -> None:
+        self.folder = folder
+        self.classes = tuple(lines.header["classes"])
+        self._lines = lines
+        self._rows: dict[tuple[str, int | None], Row] = {(row["image"], row.get("frame")): row for row in lines.rows}
+        there = [path.name for path in folder.iterdir()]
+        self._taken = {name.casefold() for name in (*there, LINES_NAME, *RESULT_NAMES)}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def objects(self) -> int:
+        """Number of objects in all images."""
+        return sum(len(row["objects"]) for row in self._rows.values())
+
+    def knows(self, still: Still) -> bool:
+        """Whether an image is done: its boxes there, and its drawing, if there was to be one."""
+        row = self._rows.get((still.image, still.frame))
+        return row is not None and (row["drawing"] is None or (self.folder / row["drawing"]).is_file())
+
+    def add(self, row: Row, pixels: Pixels, found: Detections, *, draw: bool) -> Row:
+        """Write what is found in an image, its line before its drawing; return the line.
+
+        Args:
+            row: of `found_row`.
+            pixels: of the image.
+            found: in it.
+            draw: whether to write the image with its boxes.
+        """
+        from spp_ops.detection.visualize import draw_detections
+
+        key = row["image"], row.get("frame")
+        if key not in self._rows:  # else its drawing alone is missing
+            self._rows[key] = row | {"drawing": self._free_name(*key) if draw else None}
+            self._lines.add(self._rows[key])
+        row = self._rows[key]
+        if row["drawing"] is not None:
+            with atomic_write(self.folder / row["drawing"]) as temporary:
+                draw_detections(pixels, found).save(temporary, quality=_QUALITY)
+        return row
+
+    def finish(self, results_format: ResultsFormat) -> None:
+        """Write all boxes: detections.json, or coco_results.json and coco_images.json."""
+        rows = list(self._rows.values())
+        if results_format == "json":
+            write_json(self.folder / "detections.json", {"classes": list(self.classes), "images": rows})
+            return
+        ids = image_ids([Path(row["image"]) for row in rows])
+        found = [Detections.from_data(row["objects"], self.classes) for row in rows]
+        write_coco_results(self.folder / "coco_results.json", ids, found)
+        names = ("frame", "width", "height", "drawing")
+        images = [
+            {"id": number, "file_name": row["image"]} | {name: row[name] for name in names if name in row}
+            for number, row in zip(ids, rows, strict=True)
+        ]
+        categories = [{"id": number, "name": name} for number, name in enumerate(self.classes, 1)]
+        write_json(self.folder / "coco_images.json", {"images": images, "categories": categories})
+
+    def _free_name(self, image: str, frame: int | None) -> str:
+        """A file name for a drawing: the image's, with numbers where namesakes from other folders are there."""
+        path = Path(image)
+        stem = path.stem if frame is None else f"{path.stem}_{frame:06d}"
+        ending = _WRITTEN.get(path.suffix.lower(), ".jpg")
+        stem = stem.encode(errors="surrogateescape")[:_LONGEST].decode(errors="ignore") or "image"
+        number, name = 1, f"{stem}{ending}"
+        while name.casefold() in self._taken:
+            number += 1
+            name = f"{stem}_{number}{ending}"
+        self._taken.add(name.casefold())
+        return name
 
 
-def write_findings(out: Path, findings: Sequence[Finding], classes: Sequence[str]) -> None:
-    """Write detections.json: classes, and for each image its path, its size, and its objects, best first."""
-    images = [
-        {
-            "image": str(each.path),
-            "width": each.width,
-            "height": each.height,
-            "drawing": each.drawn,
-            "objects": each.detections.as_data(),
-        }
-        for each in findings
-    ]
-    write_json(out / "detections.json", {"classes": list(classes), "images": images})
+def found_row(still: Still, pixels: Pixels, found: Detections) -> Row:
+    """What is found in an image, as plain data: its path, its size, and its objects, best first."""
+    height, width = pixels.shape[:2]
+    frame = {} if still.frame is None else {"frame": still.frame}
+    return {"image": still.image, **frame, "width": width, "height": height, "objects": found.as_data()}
 
 
-def write_coco_findings(out: Path, findings: Sequence[Finding], classes: Sequence[str]) -> None:
-    """Write coco_results.json; and coco_images.json, which says what its ids of images and categories stand for."""
-    ids = image_ids([each.path for each in findings])
-    write_coco_results(out / "coco_results.json", ids, [each.detections for each in findings])
-    images = [
-        {"id": number, "file_name": str(each.path), "width": each.width, "height": each.height}
-        for number, each in zip(ids, findings, strict=True)
-    ]
-    categories = [{"id": number, "name": name} for number, name in enumerate(classes, 1)]
-    write_json(out / "coco_images.json", {"images": images, "categories": categories})
+def run_header(runs: Sequence[Path], detectors: Sequence[SPPDetector], images: Sequence[str]) -> dict[str, Any]:
+    """Say what a run is of, for its first line: what decides its boxes, and which images it was asked for."""
+    return {
+        "command": _COMMAND,
+        "classes": list(detectors[0].classes),
+        "weights": [weights_digest(run) for run in runs],
+        "detectors": [as_data(each.config) for each in detectors],
+        "images_sha256": hashlib.sha256("\0".join(images).encode(errors="surrogateescape")).hexdigest(),
+    }
+
+
+def open_findings(
+    out: Path, header: dict[str, Any], inputs: Sequence[Path], *, resume: bool = False, overwrite: bool = False
+) -> Findings:
+    """Open the folder of a run.
+
+    Where `out` has files already, the run gets the next free folder (out-2, out-3, ...), but for a run of the same
+    detector on the same images that did not end: it goes on.
+
+    Args:
+        out: the folder, which may not be there.
+        header: of `run_header`.
+        inputs: images.
+        resume: go on with the run in `out`, which may have been asked for other images.
+        overwrite: remove the files of the run in `out` first.
+
+    Raises:
+        ValueError: `out` holds no such run; or an image to be read is a file that would be removed.
+    """
+    header = json.loads(json.dumps(header))
+    there = _lines_in(out)
+    if overwrite:
+        _remove_run(out, there, inputs)
+    elif there is not None and (resume or (there.header == header and not _is_finished(out))):
+        for name, value in header.items():
+            if name != "images_sha256" and there.header.get(name) != value:
+                raise ValueError(f"resume: the run in {out} has other {name}; expected the detector it began with")
+        return Findings(out, there)
+    elif resume:
+        raise ValueError(f"resume: expected the folder of a detect run, but {out} holds no {LINES_NAME}")
+    while True:
+        folder = free_folder(out, "detections")
+        try:
+            return Findings(folder, JsonLines.start(folder / LINES_NAME, header))
+        except FileExistsError:  # another process was faster
+            continue
 
 
 def image_ids(paths: Sequence[Path]) -> list[int]:
@@ -63,13 +172,35 @@ def image_ids(paths: Sequence[Path]) -> list[int]:
     return [int(path.stem) for path in paths] if len(numbers) == len(paths) else [*range(1, len(paths) + 1)]
 
 
-def image_names(paths: Sequence[Path]) -> list[str]:
-    """A file name for each image, namesakes from other folders told apart by numbers."""
-    names: dict[str, None] = {}
-    for path in paths:
-        number, name = 1, f"{path.stem}.jpg"
-        while name in names:
-            number += 1
-            name = f"{path.stem}_{number}.jpg"
-        names[name] = None
-    return list(names)
+def _lines_in(folder: Path) -> JsonLines | None:
+    """The lines of the run in a folder; None where there is none."""
+    try:
+        lines = JsonLines.read(folder / LINES_NAME)
+        return lines if lines.header["command"] == _COMMAND else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _is_finished(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in RESULT_NAMES)
+
+
+def _remove_run(out: Path, lines: JsonLines | None, inputs: Sequence[Path]) -> None:
+    if lines is None:
+        if out.is_dir() and any(out.iterdir()):
+            raise ValueError(f"overwrite: expected the folder of a detect run, but {out} holds no {LINES_NAME}")
+        return
+    files = list(_files_of(out, lines))
+    for path in inputs:
+        if any(is_within(file, path) for file in files):
+            raise ValueError(f"overwrite: {path} is to be read, and a result of the run in {out}")
+    for file in files:
+        file.unlink(missing_ok=True)
+
+
+def _files_of(out: Path, lines: JsonLines) -> Iterator[Path]:
+    """The files that a run has written, the lines last."""
+    names = [row.get("drawing") for row in lines.rows]
+    for name in (*names, *RESULT_NAMES, LINES_NAME):
+        if name is not None and Path(name).name == name:
+            yield out / name

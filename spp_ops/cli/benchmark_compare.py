@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from spp_ops.benchmarks import report
 from spp_ops.benchmarks.compare import Change, compare
 from spp_ops.benchmarks.results import Record
+from spp_ops.cli._console import Output
 from spp_ops.cli._options import examples
 
 
@@ -22,5 +22,5 @@ def command(baseline: Path, new: Path) -> int:
     Only ratios within a run count: to the write floor and to torchvision. Exit code 1: slower, by more than the spread.
     """
     comparisons = compare(Record.load(baseline), Record.load(new))
-    Console().print(report.comparison_table(comparisons))
+    Output().print(report.comparison_table(comparisons))
     return int(any(comparison.change is Change.SLOWER for comparison in comparisons))

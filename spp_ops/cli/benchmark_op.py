@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 import torch
-from rich.console import Console
 
 from spp_ops.benchmarks import harness, memory, op, report
 from spp_ops.benchmarks.bars import verdicts
@@ -16,7 +15,9 @@ from spp_ops.benchmarks.peers import OTHERS, Pass
 from spp_ops.benchmarks.plots import save_contests
 from spp_ops.benchmarks.results import Record
 from spp_ops.cli._benchmarks import add_option, names_option, repeats_option, threads_option
-from spp_ops.cli._options import device_option, examples, output_option, seed_option
+from spp_ops.cli._console import Output
+from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._outputs import output_options
 from spp_ops.engine.progress import Steps
 
 
@@ -43,9 +44,11 @@ from spp_ops.engine.progress import Steps
 @click.option("--baseline", type=click.Path(path_type=Path), help="Compare with this record; exit code 1 if slower.")
 @repeats_option
 @threads_option
-@output_option("json", "Write the record there.")
+@output_options(
+    json="Write the record there.",
+    plot="Draw ratios there; the format follows the ending.",
+)
 @add_option
-@output_option("plot", "Draw ratios there; the format follows the ending.")
 @device_option
 @seed_option
 def command(
@@ -70,7 +73,7 @@ def command(
     Every peer's numbers are checked against ours before its time is taken. Contestants take turns, and ratios between
     them count, not times. Exit code 1: a peer's numbers differ, or ours became slower than the baseline.
     """
-    console = Console()
+    console = Output()
     old = None if baseline is None else Record.load(baseline)
     options = op.Options(cases, peers, tuple(Pass(name) for name in passes), dtypes, repeats, device, seed, keep_memory)
     with harness.threads(threads or torch.get_num_threads()), Steps(console, op.turns(options)) as progress:
@@ -78,10 +81,10 @@ def command(
         if peaks:
             progress.begin("peak memory")
             record.peaks.extend(memory.of_training(cases, peers, device))
-    report.print_record(console, record)
-    console.print(report.verdict_table(verdicts(record)))
     if json_path is not None:
         (record.added_to(json_path) if add else record).save(json_path)
+    report.print_record(console, record)
+    console.print(report.verdict_table(verdicts(record)))
     if plot_path is not None:
         save_contests(plot_path, record)
     wrong = any(contest.disagreements for contest in record.contests)

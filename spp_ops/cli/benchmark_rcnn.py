@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 import torch
-from rich.console import Console
 
 from spp_ops.benchmarks.rcnn import Settings
 from spp_ops.benchmarks.rcnn.images import save_time_chart
 from spp_ops.cli._comparison import comparison_options
-from spp_ops.cli._options import device_option, examples, image_option, output_option, seed_option
+from spp_ops.cli._console import Output
+from spp_ops.cli._options import device_option, examples, image_option, seed_option
+from spp_ops.cli._outputs import output_options
 from spp_ops.datasets.image import load_image
 from spp_ops.demo import main as demo
 from spp_ops.engine.files import write_json
@@ -31,8 +32,10 @@ from spp_ops.engine.progress import Steps
     "--arch", default=Settings.arch, show_default=True, help="zf5, convnet5, overfeat5, overfeat7, vgg16, ..."
 )
 @comparison_options
-@output_option("json", "Write the figures there.")
-@output_option("plot", "Draw the times there; the format follows the ending.")
+@output_options(
+    json="Write the figures there.",
+    plot="Draw the times there; the format follows the ending.",
+)
 @device_option
 @seed_option
 def command(
@@ -52,16 +55,16 @@ def command(
     The paper's timing table, at one scale and at five. Pooled features are checked against the plain PyTorch reference
     before anything is timed.
     """
-    console = Console()
+    console = Output()
     settings = Settings(arch=arch, windows=windows, rcnn_windows=rcnn_windows, repeats=repeats, seed=seed)
     pixels = demo.sample_image() if image is None else load_image(image)
     name = "sample photo" if image is None else image.name
     machine = describe_machine(device)
     with Steps(console) as progress:
         _, _, comparison = demo.measure(pixels, device, settings, progress)
-    demo.print_comparison(console, comparison, f"{name}, {arch} on {device}")
-    console.print(one_line(machine), style="dim", highlight=False)
     if json_path is not None:
         write_json(json_path, {"photo": name, **demo.report_of(comparison, settings, machine)})
+    demo.print_comparison(console, comparison, f"{name}, {arch} on {device}")
+    console.print(one_line(machine), style="dim")
     if plot_path is not None:
         save_time_chart(plot_path, comparison, one_line(machine))

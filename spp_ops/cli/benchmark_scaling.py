@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 import torch
-from rich.console import Console
 
 from spp_ops.benchmarks import harness, report, scaling
 from spp_ops.benchmarks.bars import verdicts
 from spp_ops.benchmarks.peers import OTHERS
 from spp_ops.benchmarks.plots import save_scaling
 from spp_ops.cli._benchmarks import add_option, names_option, repeats_option, threads_option
-from spp_ops.cli._options import device_option, examples, output_option
+from spp_ops.cli._console import Output
+from spp_ops.cli._options import device_option, examples
+from spp_ops.cli._outputs import output_options
 from spp_ops.engine.progress import Steps
 
 
@@ -29,9 +30,11 @@ from spp_ops.engine.progress import Steps
 @names_option("--peers", OTHERS, "Measured beside ours and the write floor", default="none", none=True)
 @repeats_option
 @threads_option
-@output_option("json", "Write the record there.")
+@output_options(
+    json="Write the record there.",
+    plot="Draw the curves there; the format follows the ending.",
+)
 @add_option
-@output_option("plot", "Draw the curves there; the format follows the ending.")
 @device_option
 def command(
     *,
@@ -48,14 +51,14 @@ def command(
 
     The largest point writes 2.6 GB of pooled features, in place.
     """
-    console = Console()
+    console = Output()
     turns = scaling.turns(sweeps, peers, repeats)
     with harness.threads(threads or torch.get_num_threads()), Steps(console, turns) as progress:
         record = scaling.run(sweeps, peers, repeats, device, progress.begin)
+    if json_path is not None:
+        (record.added_to(json_path) if add else record).save(json_path)
     console.print(report.scaling_table(record))
     console.print(report.verdict_table(verdicts(None, record)))
     report.print_machine(console, record)
-    if json_path is not None:
-        (record.added_to(json_path) if add else record).save(json_path)
     if plot_path is not None:
         save_scaling(plot_path, record)

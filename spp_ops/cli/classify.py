@@ -6,17 +6,19 @@ from pathlib import Path
 
 import click
 import torch
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from torch import Tensor
 
 from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.cli._classification import make_scorer, run_option, source_option, views_option, window_option
-from spp_ops.cli._options import device_option, examples, output_option, seed_option
+from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._outputs import output_options
 from spp_ops.datasets.image import load_image
-from spp_ops.datasets.labeled import readable
+from spp_ops.datasets.labeled import Notice, readable
 from spp_ops.engine.files import write_json
+from spp_ops.engine.lines import JsonLines
+from spp_ops.engine.text import literal
 
 
 @click.command(
@@ -31,7 +33,7 @@ from spp_ops.engine.files import write_json
 @source_option
 @window_option
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Classes shown an image.")
-@output_option("json", "Write the scores of all classes there.")
+@output_options(json="Write the scores of all classes there.")
 @click.option(
     "--bad-images",
     "on_bad",
@@ -57,26 +59,43 @@ def command(
 ) -> None:
     """Print the scores of images' classes.
 
-    Nothing is random here: --seed is taken and changes nothing.
+    With --json, scores are kept as they come in FILE.part: a run that was stopped goes on where it was when the same
+    command is given again. Nothing is random here: --seed is taken and changes nothing.
     """
-    console = Console()
+    console = Output()
     checkpoint = Checkpoint.load(run)
     _, _, scorer = make_scorer(checkpoint, device, views_name, source, window)
-
-    def notice(line: str) -> None:
-        console.print(line, style="yellow", highlight=False)
-
-    rows = readable(images, on_bad, notice)  # type: ignore[arg-type]
-    scores: dict[str, Tensor] = {}
-    for path in track([images[row] for row in rows], "images", console=console, transient=True):
-        scores[str(path)] = scorer(torch.from_numpy(load_image(path)).permute(2, 0, 1)).mean(dim=0).cpu()
+    notice = yellow_lines(console)
+    paths = [images[row] for row in readable(images, on_bad, notice)]  # type: ignore[arg-type]
+    setting: list[object] = [str(run), views_name, source, window, list(checkpoint.classes)]
+    part = None if json_path is None else _open_part(json_path, setting, notice)
+    scores: dict[str, list[float]] = dict(part.rows if part is not None else [])
+    todo = [path for path in paths if str(path) not in scores]
+    for path in track(todo, "images", console=console, transient=True):
+        row = scorer(torch.from_numpy(load_image(path)).permute(2, 0, 1)).mean(dim=0).tolist()
+        scores[str(path)] = row
+        if part is not None:
+            part.add([str(path), row])
+    scores = {str(path): scores[str(path)] for path in paths}
+    if json_path is not None and part is not None:
+        write_json(json_path, {name: dict(zip(checkpoint.classes, row, strict=True)) for name, row in scores.items()})
+        part.path.unlink()
     table = Table("image", "class")
     table.add_column("score", justify="right")
     for name, row in scores.items():
-        best = row.topk(min(top, len(row)))
-        for place, (score, label) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
-            table.add_row(name if place == 0 else "", checkpoint.classes[label], f"{score:.4f}")
+        best = sorted(range(len(row)), key=lambda label: -row[label])[:top]
+        for place, label in enumerate(best):
+            table.add_row(literal(name) if place == 0 else "", literal(checkpoint.classes[label]), f"{row[label]:.4f}")
     console.print(table)
-    if json_path is not None:
-        named = {name: dict(zip(checkpoint.classes, row.tolist(), strict=True)) for name, row in scores.items()}
-        write_json(json_path, named)
+
+
+def _open_part(json_path: Path, setting: list[object], notice: Notice) -> JsonLines:
+    """The scores that a run before this one was stopped after, or none."""
+    path = json_path.with_name(f"{json_path.name}.part")
+    if not path.exists():
+        return JsonLines.start(path, setting)
+    part = JsonLines.read(path)
+    if part.header != setting:
+        raise ValueError(f"json: {path} is of a run that was stopped and had other options; remove it to begin anew")
+    notice(f"going on with a run that was stopped: {len(part.rows)} images are in {path}")
+    return part

@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import torch
-from rich.console import Console
 from rich.progress import track
 
-from spp_ops.cli._detection import yellow_lines
+from spp_ops.cli._console import LineStream, Output, yellow_lines
 from spp_ops.cli._detectors import Changes, combined, detector_options, load_detectors
-from spp_ops.cli._findings import Finding, image_names, write_coco_findings, write_findings
+from spp_ops.cli._findings import found_row, open_findings, run_header
 from spp_ops.cli._options import device_option, examples, seed_option
-from spp_ops.datasets.labeled import readable
-from spp_ops.detection.detectors.inputs import ahead, prepare
+from spp_ops.cli._outputs import to_folder
+from spp_ops.cli._sources import Sources, Still
+from spp_ops.datasets.image import ImageError, Pixels
+from spp_ops.datasets.labeled import Notice, readable
+from spp_ops.detection.detections import Detections
+from spp_ops.detection.detectors.base import Detector
+from spp_ops.detection.detectors.inputs import Prepared, ahead, prepare
 from spp_ops.detection.proposals import ProposalConfig
-from spp_ops.detection.visualize import draw_detections
-from spp_ops.engine.files import atomic_write, refuse_unwritable
 
 _SURE = {"softmax": 0.5, "margin": 0.0}  # from such a score on an object is more likely there than not
-_QUALITY = 92  # of the JPEG files
 
 
 @click.command(
     epilog=examples(
         "detect photo.jpg --weights runs/raccoon --out found",
-        "detect photos/*.jpg --weights runs/a --weights runs/b --out found --score-threshold 0.3 --bad-images skip",
-        "detect val2017/*.jpg --weights runs/coco --out found --format coco --scales 688",
+        "detect photos 'more/**/*.png' --weights runs/a --weights runs/b --out found --bad-images skip",
+        "detect val2017 --weights runs/coco --out found --format coco --scales 688",
+        "detect clip.mp4 --weights runs/raccoon --out clip --no-images",
+        "find . -name '*.jpg' | spp-ops detect - --weights runs/raccoon --json-lines",
     )
 )
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, required=True)
 @detector_options
-@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder for what is found.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=to_folder,
+    metavar="DIR",
+    help="Folder for what is found; where it has files already, the next free one of DIR-2, DIR-3, ...",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in DIR, with these images.")
+@click.option("--overwrite", is_flag=True, help="Remove the files of the run in DIR first.")
 @click.option(
     "--format",
     "results_format",
@@ -42,6 +56,7 @@ _QUALITY = 92  # of the JPEG files
     show_default=True,
     help="detections.json, or COCO's results in coco_results.json and the images' ids in coco_images.json.",
 )
+@click.option("--json-lines", is_flag=True, help="Print a line of JSON an image, as it is done; --out is optional.")
 @click.option("--no-images", "--no-pictures", "no_images", is_flag=True, help="Write the boxes alone.")
 @click.option(
     "--bad-images",
@@ -55,14 +70,17 @@ _QUALITY = 92  # of the JPEG files
 @seed_option
 def command(
     *,
-    images: tuple[Path, ...],
+    images: tuple[str, ...],
     runs: tuple[Path, ...],
     score_threshold: float | None,
     scales: tuple[int, ...] | None,
     proposals: ProposalConfig | None,
     windows: int | None,
-    out: Path,
-    results_format: str,
+    out: Path | None,
+    resume: bool,
+    overwrite: bool,
+    results_format: Any,
+    json_lines: bool,
     no_images: bool,
     on_bad: Any,
     device: torch.device,
@@ -70,27 +88,73 @@ def command(
 ) -> None:
     """Find objects in images; write each image with its boxes, and all boxes as JSON.
 
+    IMAGES are files, folders, patterns, videos, numbers of cameras, or - for paths on standard input, a line each.
+    What is found is written image by image to detections.jsonl in DIR: a run that was stopped goes on where it was
+    when the same command is given again. No file that is there is replaced.
+
     The score threshold is 0.5 for detectors that give probabilities and 0 for those that give margins, unless
     --score-threshold says otherwise. Nothing is random here: --seed is taken and changes nothing.
     """
-    refuse_unwritable("out", out, folder=True)
-    console = Console()
+    if out is None and (not json_lines or resume or overwrite):
+        raise ValueError("out: expected a folder for what is found, or --json-lines alone")
+    console = Output(sys.stderr if json_lines else None)
+    notice = yellow_lines(console)
     detectors = load_detectors(runs, Changes(score_threshold, scales, proposals, windows), device)
     if score_threshold is None:
         detectors = [each.changed(score_threshold=_SURE[each.config.score]) for each in detectors]
     detector = combined(detectors)
-    paths = [images[row] for row in readable(images, on_bad, yellow_lines(console))]
-    findings: list[Finding] = []
-    prepared = ahead(lambda path: prepare(path, None, detector.proposals), paths, 2)
-    shown = track(prepared, "images", len(paths), console=console, transient=True)
-    for path, name, image in zip(paths, image_names(paths), shown, strict=True):
-        found = detector.find(image)
-        height, width = image.pixels.shape[:2]
-        findings.append(Finding(path, width, height, None if no_images else name, found))
-        if not no_images:
-            with atomic_write(out / name) as temporary:
-                draw_detections(image.pixels, found).save(temporary, quality=_QUALITY)
-    write = write_coco_findings if results_format == "coco" else write_findings
-    write(out, findings, detector.classes)
-    objects = sum(len(each.detections) for each in findings)
-    console.print(f"{objects} object{'s' * (objects != 1)} in {len(paths)} images; see {out}", highlight=False)
+    sources = Sources.of(images, notice)
+    if on_bad == "refuse":
+        readable(sources.images, on_bad, notice)
+    findings = None
+    if out is not None:
+        header = run_header(runs, detectors, images)
+        findings = open_findings(out, header, sources.files, resume=resume, overwrite=overwrite)
+        if findings.folder != out:
+            notice(f"{out} has files already; results go to {findings.folder}")
+        if len(findings):
+            notice(f"going on with the run in {findings.folder}: {len(findings)} images are there")
+    stream = LineStream() if json_lines else None
+    stills = (still for still in sources.stills() if findings is None or not findings.knows(still))
+    work = _detect(detector, stills, None if on_bad == "refuse" else notice)
+    bar = track(work, "images", sources.count, console=console, transient=True, disable=not console.is_terminal)
+    done = objects = 0
+    begun = time.perf_counter()
+    try:
+        for still, pixels, found in bar:
+            row = found_row(still, pixels, found)
+            if findings is not None:
+                row = findings.add(row, pixels, found, draw=not no_images)
+            if stream is not None and not stream.print(row) and findings is None:
+                break  # nobody reads it any more
+            done, objects = done + 1, objects + len(found)
+    except KeyboardInterrupt:
+        if not sources.endless:
+            raise
+    seconds = time.perf_counter() - begun
+    where = ""
+    if findings is not None:
+        findings.finish(results_format)
+        done, objects, where = len(findings), findings.objects, f"; see {findings.folder}"
+    rate = f", {done / seconds:.3g} images a second" if done else ""
+    console.print(f"{objects} object{'s' * (objects != 1)} in {done} images{rate}{where}")
+
+
+def _detect(
+    detector: Detector, stills: Iterable[Still], skipped: Notice | None
+) -> Iterator[tuple[Still, Pixels, Detections]]:
+    """Find objects, images read and their windows found ahead; bad images end the work, or `skipped` is told."""
+
+    def read(still: Still) -> tuple[Still, Prepared | Exception]:
+        try:
+            return still, prepare(still.image if still.pixels is None else still.pixels, None, detector.proposals)
+        except (ImageError, OSError) as error:
+            return still, error
+
+    for still, prepared in ahead(read, stills, 2):
+        if isinstance(prepared, Exception):
+            if skipped is None:
+                raise prepared
+            skipped(f"skipped: {prepared}")
+        else:
+            yield still, prepared.pixels, detector.find(prepared)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 import torch
-from rich.console import Console
 from rich.progress import Progress
 
 from spp_ops.classification.checkpoint import Checkpoint
@@ -23,7 +22,9 @@ from spp_ops.cli._classification import (
     window_option,
     workers_option,
 )
-from spp_ops.cli._options import device_option, examples, output_option, seed_option
+from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._outputs import output_options
 from spp_ops.datasets.folders import read_folders
 from spp_ops.engine.distributed import make_fabric
 from spp_ops.engine.files import write_json
@@ -42,7 +43,7 @@ from spp_ops.engine.files import write_json
 @source_option
 @window_option
 @click.option("--split", default="val", show_default=True, help="Folder of DATA to test on.")
-@output_option("json", "Write the figures there.")
+@output_options(json="Write the figures there.")
 @bad_images_option
 @workers_option
 @device_option
@@ -66,15 +67,16 @@ def command(
     Prints the top-1 and top-5 error beside the paper's of the same setting. Under `torchrun` the images are shared by
     all processes. Nothing is random here: --seed is taken and changes nothing.
     """
-    console = Console()
+    console = Output()
     checkpoint = Checkpoint.load(run)
     fabric = make_fabric(device)
     views, chosen, scorer = make_scorer(checkpoint, fabric.device, views_name, source, window)
-
-    def notice(line: str) -> None:
-        console.print(line, style="yellow", highlight=False)
-
-    images = read_folders(data / split, classes=checkpoint.classes, on_bad=on_bad, notice=notice)  # type: ignore[arg-type]
+    images = read_folders(
+        data / split,
+        classes=checkpoint.classes,
+        on_bad=on_bad,  # type: ignore[arg-type]
+        notice=yellow_lines(console),
+    )
     begun = time.perf_counter()
     with Progress(console=console, transient=True, disable=not fabric.is_global_zero) as progress:
         task = progress.add_task("images", total=len(images) // fabric.world_size)
@@ -82,7 +84,7 @@ def command(
     seconds = (time.perf_counter() - begun) / len(images)
     if not fabric.is_global_zero:
         return
-    console.print(evaluation_table(evaluation, checkpoint, views, data.name))
-    console.print(class_table(evaluation))
     if json_path is not None:
         write_json(json_path, evaluation_data(evaluation, checkpoint, views, chosen, seconds))
+    console.print(evaluation_table(evaluation, checkpoint, views, data.name))
+    console.print(class_table(evaluation))

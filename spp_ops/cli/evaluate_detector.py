@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 import torch
-from rich.console import Console
 from rich.progress import Progress
 
-from spp_ops.cli._detection import data_options, read_data, yellow_lines
+from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._detection import data_options, read_data
 from spp_ops.cli._detectors import Changes, combined, detector_options, load_detectors
-from spp_ops.cli._options import device_option, examples, output_option, seed_option
+from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._outputs import output_options
 from spp_ops.datasets.coco_detection import read_coco_categories
 from spp_ops.detection.coco_results import write_coco_results
 from spp_ops.detection.detectors.inference import find_windows, run_detector
@@ -42,9 +43,12 @@ from spp_ops.engine.files import write_json
     show_default=True,
     help="Overlap from which on an object counts as found (Pascal VOC's figures).",
 )
-@output_option("json", "Write the figures there.")
-@output_option("plot", "Draw precision over recall there (.png, .svg, .pdf).")
-@output_option("results", "Write the boxes there in COCO's results format.")
+@output_options(
+    json="Write the figures there.",
+    plot="Draw precision over recall there (.png, .svg, .pdf).",
+    results="Write the boxes there in COCO's results format.",
+)
+@click.option("--paper", is_flag=True, help="Show the paper's figures of Pascal VOC 2007 beside them.")
 @click.option(
     "--workers", type=click.IntRange(0, 256), default=0, show_default=True, help="Processes that find windows; 0: all."
 )
@@ -68,6 +72,7 @@ def command(
     json_path: Path | None,
     plot_path: Path | None,
     results_path: Path | None,
+    paper: bool,
     workers: int,
     cache: Path | None,
     device: torch.device,
@@ -76,10 +81,10 @@ def command(
     """Test a detector on DATA: Pascal VOC's layout (JPEGImages, Annotations, ImageSets/Main), or COCO's.
 
     Prints each class's average precision and their means by the rules of Pascal VOC 2007 (11-point), of later years
-    (all points) and of COCO, beside the paper's of the same setting. Under `torchrun` the images are shared by all
-    processes. Nothing is random here: --seed is taken and changes nothing.
+    (all points) and of COCO. Under `torchrun` the images are shared by all processes. Nothing is random here: --seed is
+    taken and changes nothing.
     """
-    console = Console()
+    console = Output()
     fabric = make_fabric(device)
     detectors = load_detectors(runs, Changes(score_threshold, scales, proposals, windows), fabric.device)
     detector = combined(detectors)
@@ -116,19 +121,21 @@ def command(
     evaluation = evaluate_detections(labeled, found, iou)
     configs = [each.config for each in detectors]
     name = data.name if data is not None else str(annotations)
-    console.print(class_table(evaluation))
-    console.print(evaluation_table(evaluation, configs, name))
     seconds = {"windows": (proposed - begun) / len(labeled), "detector": (done - proposed) / len(labeled)}
-    count = sum(map(len, boxes)) / len(labeled)
-    console.print(
-        f"an image: {count:.0f} windows in {seconds['windows']:.3f} s (0 where they were kept from before), "
-        f"detector {seconds['detector']:.3f} s",
-        highlight=False,
-    )
+    # Files first: what was computed is safe, whatever becomes of the plot and the tables.
     if json_path is not None:
         write_json(json_path, evaluation_data(evaluation, configs, seconds))
-    if plot_path is not None:
-        save_curves(plot_path, evaluation)
     if results_path is not None:
         categories = None if annotations is None else read_coco_categories(annotations)
         write_coco_results(results_path, labeled.ids, found, categories)
+    try:
+        if plot_path is not None:
+            save_curves(plot_path, evaluation)
+    finally:
+        console.print(class_table(evaluation))
+        console.print(evaluation_table(evaluation, configs, name, paper=paper))
+        count = sum(map(len, boxes)) / len(labeled)
+        console.print(
+            f"an image: {count:.0f} windows in {seconds['windows']:.3f} s (0 where they were kept from before), "
+            f"detector {seconds['detector']:.3f} s"
+        )

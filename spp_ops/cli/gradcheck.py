@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 import torch
-from rich.console import Console
 
+from spp_ops.cli._console import Output
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.demo.main import print_gradients
 from spp_ops.engine.progress import Steps
@@ -22,13 +22,11 @@ def command(context: click.Context, device: torch.device, seed: int) -> None:
     Output and gradient are compared with the plain PyTorch reference, first and second derivatives with numerical
     ones, in float64. The exit code is 1 if a case fails.
     """
-    console = Console()
+    console = Output()
     failures = 0
     with Steps(console, len(GRADIENT_CASES)) as progress:
         for result in check_gradients(device, seed, progress.begin):
             print_gradients(console, result)
             failures += result.failure is not None
-    console.print(
-        f"{len(GRADIENT_CASES) - failures} of {len(GRADIENT_CASES)} cases passed on {device}", highlight=False
-    )
+    console.print(f"{len(GRADIENT_CASES) - failures} of {len(GRADIENT_CASES)} cases passed on {device}")
     context.exit(1 if failures else 0)

@@ -6,11 +6,12 @@ import json
 
 import click
 import torch
-from rich.console import Console
 from rich.table import Table
 
+from spp_ops.cli._console import Output
 from spp_ops.cli._options import device_option, examples
 from spp_ops.engine.machine import describe_machine
+from spp_ops.engine.text import literal
 
 
 @click.command(epilog=examples("info", "info --json"))
@@ -25,5 +26,5 @@ def command(device: torch.device, as_json: bool) -> None:
     table = Table(show_header=False, box=None)
     for name, value in facts.items():
         text = ", ".join(value) if isinstance(value, list) else str(value)
-        table.add_row(f"[bold]{name}[/]", text or "none")
-    Console().print(table)
+        table.add_row(literal(name, "bold"), text or "none")
+    Output().print(table)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 import torch
-from rich.console import Console
 
 from spp_ops.classification.config import NetworkConfig, TrainingConfig
 from spp_ops.classification.run import Job, train
 from spp_ops.cli._classification import Numbers, bad_images_option, data_argument, workers_option
-from spp_ops.cli._options import device_option, examples, seed_option, to_folder
+from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._outputs import to_folder
 from spp_ops.datasets.folders import read_folders
 
 
@@ -126,7 +127,7 @@ def command(
     RUN gets checkpoint.pt, which is all that the other commands need, scalars for TensorBoard, and training.png. Under
     `torchrun` the batches are shared by all processes. The defaults are the paper's.
     """
-    console = Console()
+    console = Output()
     epochs = settings["epochs"]
     assert isinstance(epochs, int)
     rule, sides = sizes
@@ -138,14 +139,11 @@ def command(
     )
     network = NetworkConfig(arch, levels, hidden, dropout)
     torch.use_deterministic_algorithms(deterministic)
-
-    def notice(line: str) -> None:
-        console.print(line, style="yellow", highlight=False)
-
+    notice = yellow_lines(console)
     images = read_folders(data / "train", on_bad=on_bad, notice=notice)  # type: ignore[arg-type]
     tests = None
     if (data / "val").is_dir():
         tests = read_folders(data / "val", classes=images.classes, on_bad=on_bad, notice=notice)  # type: ignore[arg-type]
     job = Job(out, weights, resume, workers, checkpoint_every, stop_after)
     run = train(images, tests, network, training, job=job, device=device, console=console)
-    console.print(f"{len(run.history)} of {training.epochs} epochs done, saved in {out}", highlight=False)
+    console.print(f"{len(run.history)} of {training.epochs} epochs done, saved in {out}")

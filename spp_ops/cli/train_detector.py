@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 import torch
-from rich.console import Console
 
 from spp_ops.cli._classification import Numbers
-from spp_ops.cli._detection import data_options, proposals_option, read_data, yellow_lines
+from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._detection import data_options, proposals_option, read_data
 from spp_ops.cli._joint import JOINT_OPTIONS, joint_options, make_joint_config, make_joint_job
-from spp_ops.cli._options import device_option, examples, seed_option, to_folder
+from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._outputs import to_folder
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.joint import train_joint
@@ -106,7 +107,7 @@ def command(
     if data_format == "coco" and "val_split" in given:
         raise ValueError(f"--val-split: not used with --format coco, got {given['val_split']}")
     torch.use_deterministic_algorithms(deterministic)
-    console = Console()
+    console = Output()
 
     def read(which: str, classes: Sequence[str] | None = None) -> DetectionImages:
         return read_data(
@@ -141,7 +142,7 @@ def command(
             device=device,
             console=console,
         )
-    console.print(f"saved in {out}", highlight=False)
+    console.print(f"saved in {out}")
 
 
 def _refuse_options_of_the_other(pipeline: str, given: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 import torch
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
@@ -17,8 +16,11 @@ from spp_ops.classification.config import LARGEST_SIZE, NetworkConfig
 from spp_ops.classification.paper import TRANSFER_NOTE, TRANSFER_ROWS
 from spp_ops.classification.transfer import LayerFeatures
 from spp_ops.cli._classification import Numbers, bad_images_option, data_argument, workers_option
-from spp_ops.cli._options import device_option, examples, output_option, seed_option
+from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._outputs import output_options
 from spp_ops.engine.files import write_json
+from spp_ops.engine.text import literal
 from spp_ops.models import OWN_NETWORKS
 
 
@@ -54,7 +56,7 @@ from spp_ops.models import OWN_NETWORKS
 )
 @click.option("--train-per-class", type=click.IntRange(1), default=30, show_default=True, help="With --splits.")
 @click.option("--test-per-class", type=click.IntRange(1), default=50, show_default=True, help="With --splits, at most.")
-@output_option("json", "Write the figures there.")
+@output_options(json="Write the figures there.")
 @bad_images_option
 @workers_option
 @device_option
@@ -85,7 +87,7 @@ def command(
     DATA is image folders (DATA/{train,val}/CLASS, or DATA/CLASS with --splits): mean class accuracy. Or it has Pascal
     VOC's layout: mAP of its classification task.
     """
-    console = Console()
+    console = Output()
     if not 0 < c < math.inf:
         raise ValueError(f"c: expected a positive number, got {c:g}")
     torch.manual_seed(seed)
@@ -96,10 +98,6 @@ def command(
         if arch not in OWN_NETWORKS and layer.startswith("fc"):
             raise ValueError(f"layer: expected one below the head, as {arch} comes without one, got {layer!r}")
     features = LayerFeatures(net.to(device), layer, view, size)  # type: ignore[arg-type]
-
-    def notice(line: str) -> None:
-        console.print(line, style="yellow", highlight=False)
-
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("images", total=None)
         setting = transfer_tasks.Setting(
@@ -107,7 +105,7 @@ def command(
             c,
             seed,
             on_bad,  # type: ignore[arg-type]
-            notice,
+            yellow_lines(console),
             workers,
             lambda: progress.advance(bar),
         )
@@ -118,16 +116,16 @@ def command(
             task, results = "folders", transfer_tasks.random_splits(setting, data, counts)
         else:
             task, results = "folders", transfer_tasks.train_and_val(setting, data)
+    if json_path is not None:
+        used = {"network": arch or weights, "layer": layer, "view": view, "size": size, "c": c, "seed": seed}
+        write_json(json_path, {"data": data.name, **used, **results})
     table = Table("network", "layer", "view", title="features and linear SVMs, in %")
     table.add_column("result", justify="right")
     table.add_column("data")
     result = transfer_tasks.headline(results)
-    table.add_row(f"[bold]{arch or weights}", layer, f"{view} {size}", result, data.name)
+    table.add_row(literal(arch or weights, "bold"), layer, f"{view} {size}", result, literal(data.name))
     for row in TRANSFER_ROWS:
         if row.task == task:
             note = f"paper: {TRANSFER_NOTE[task]}"
             table.add_row(row.network, row.layer, row.view, f"{row.result:.2f}", note, style="dim")
     console.print(table)
-    if json_path is not None:
-        used = {"network": arch or weights, "layer": layer, "view": view, "size": size, "c": c, "seed": seed}
-        write_json(json_path, {"data": data.name, **used, **results})

@@ -151,7 +151,9 @@ def _label(axes: Axes, box: npt.NDArray[np.float32], text: str, color: str, poin
     taken.append(place)
     axes.add_patch(Rectangle(place[:2], wide, high, facecolor=color, edgecolor="none"))
     center = (place[0] + place[2]) / 2, (place[1] + place[3]) / 2
-    axes.text(*center, text, fontsize=_TEXT, weight="bold", color="black", ha="center", va="center_baseline")
+    axes.text(
+        *center, text, fontsize=_TEXT, weight="bold", color="black", ha="center", va="center_baseline", parse_math=False
+    )
 
 
 def _meet(one: _Place, other: _Place) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from rich.console import Console
+from rich.text import Text
 
 from spp_ops.benchmarks.rcnn import Comparison, Settings, compare
 from spp_ops.benchmarks.rcnn.images import Example, save_overview, save_time_chart
@@ -21,6 +23,9 @@ from spp_ops.engine.machine import describe_machine, one_line
 from spp_ops.engine.progress import Steps
 from spp_ops.models import SPPNet, create
 from spp_ops.testing import GRADIENT_CASES, GradientResult, check_gradients
+
+REPORT_NAME = "demo.json"
+FILE_NAMES = ("demo.png", "times.png", "detections.png", REPORT_NAME)
 
 
 def sample_image() -> Pixels:
@@ -57,14 +62,23 @@ def run(
     with Steps(console) as progress:
         net, windows, comparison = measure(pixels, device, settings, progress)
         progress.expect(len(GRADIENT_CASES) + 2)
+        report = {
+            "image": name,
+            "image_size": [pixels.shape[1], pixels.shape[0]],
+            **report_of(comparison, settings, machine),
+            "gradient_checks_passed": {},
+            "detection": None,
+        }
+        write_json(out / REPORT_NAME, report)
         print_comparison(console, comparison, f"{name}, {settings.arch} on {device}")
         console.print("gradcheck and gradgradcheck of the kernels, in float64:")
-        gradients = []
+        passed: dict[str, bool] = {}
         for result in check_gradients(device, settings.seed, progress.begin):
-            gradients.append(result)
+            passed[result.name] = result.failure is None
             print_gradients(console, result)
         progress.begin("digits")
         digits = find_digits(device, digit_images)
+        write_json(out / REPORT_NAME, report | {"gradient_checks_passed": passed, "detection": digits.as_data()})
         console.print(digits.table())
         progress.begin("images")
         subtitle = one_line(machine)
@@ -72,17 +86,17 @@ def run(
         save_overview(out / "demo.png", example, comparison, subtitle)
         save_time_chart(out / "times.png", comparison, subtitle)
         digits.save_image(out / "detections.png")
-    report = {
-        "image": name,
-        "image_size": [pixels.shape[1], pixels.shape[0]],
-        **report_of(comparison, settings, machine),
-        "gradient_checks_passed": {result.name: result.failure is None for result in gradients},
-        "detection": digits.as_data(),
-    }
-    write_json(out / "demo.json", report)
-    names = ("demo.png", "times.png", "detections.png", "demo.json")
-    console.print(f"Saved {', '.join(names)} in {out}", highlight=False)
-    return all(result.failure is None for result in gradients)
+    console.print(f"Saved {', '.join(FILE_NAMES)} in {out}")
+    return all(passed.values())
+
+
+def is_demos(folder: Path) -> bool:
+    """Say whether a folder holds what `run` writes, so that it may be replaced."""
+    try:
+        report = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(report, dict) and "gradient_checks_passed" in report
 
 
 def measure(
@@ -108,21 +122,17 @@ def find_digits(device: torch.device, images: int) -> DigitTest:
 def print_comparison(console: Console, comparison: Comparison, title: str) -> None:
     """Print the table, and what was checked before the clock ran."""
     console.print(table(comparison, title))
-    console.print(
-        f"[green]ok[/]  features of {comparison.checked_windows} windows equal the PyTorch reference's to the bit\n",
-        highlight=False,
-    )
+    equal = f"features of {comparison.checked_windows} windows equal the PyTorch reference's to the bit\n"
+    console.print(Text.assemble(("ok", "green"), "  ", equal))
 
 
 def print_gradients(console: Console, result: GradientResult) -> None:
     """Print one line for one case."""
     if result.failure is None:
-        console.print(
-            f"[green]ok[/]  {result.name:<32} [dim]{result.inputs:>4} inputs, {result.outputs} outputs[/]",
-            highlight=False,
-        )
+        size = f"{result.inputs:>4} inputs, {result.outputs} outputs"
+        console.print(Text.assemble(("ok", "green"), f"  {result.name:<32} ", (size, "dim")))
     else:
-        console.print(f"[red]failed[/]  {result.name}: {result.failure}", highlight=False)
+        console.print(Text.assemble(("failed", "red"), f"  {result.name}: {result.failure}"))
 
 
 def report_of(comparison: Comparison, settings: Settings, machine: dict[str, Any]) -> dict[str, Any]:

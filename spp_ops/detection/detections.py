@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,16 @@ class Detections:
     def none(cls, classes: tuple[str, ...]) -> Detections:
         """Nothing found."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), classes)
+
+    @classmethod
+    def from_data(cls, data: Sequence[Mapping[str, Any]], classes: tuple[str, ...]) -> Detections:
+        """Invert `as_data`."""
+        return cls(
+            np.array([each["box"] for each in data], np.float32).reshape(-1, 4),
+            np.array([each["score"] for each in data], np.float32),
+            np.array([classes.index(each["class"]) for each in data], np.int64),
+            classes,
+        )
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import colorsys
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-import matplotlib
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from spp_ops.datasets.detection import Objects
 from spp_ops.datasets.image import Pixels
 from spp_ops.detection.detections import Detections
+from spp_ops.engine.lettering import Lettering
 
 Color: TypeAlias = tuple[int, int, int]
 Rectangle: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom
 
 LEAST_SIDE = 640  # a smaller image is enlarged until its longer side has this many pixels
+_LEAST_ROOM = 8  # letters that a line of text has room for, whatever the image's width
 _GAP = 8  # pixels between two images
 _PAPER = (255, 255, 255)
 
@@ -65,7 +65,7 @@ def _draw(image: Pixels, marked: list[_Marked]) -> Image.Image:
     drawn = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS) if factor > 1 else Image.fromarray(image)
     canvas = ImageDraw.Draw(drawn)
     width = max(round(max(size) / 300), 3)
-    font = _font(max(round(max(size) / 50), 12))
+    letters = max(round(max(size) / 50), 12)
     scaled = [
         mark._replace(box=[side * factor for side in mark.box[:2]] + [(side + 1) * factor - 1 for side in mark.box[2:]])
         for mark in marked
@@ -76,21 +76,17 @@ def _draw(image: Pixels, marked: list[_Marked]) -> Image.Image:
         canvas.rectangle(mark.box, outline=mark.color, width=width)
     taken: list[Rectangle] = []
     for mark in scaled:
-        taken.append(_label(canvas, mark, font, size, taken))
+        taken.append(_label(canvas, mark, letters, size, taken))
     return drawn
 
 
 def _label(
-    canvas: ImageDraw.ImageDraw,
-    mark: _Marked,
-    font: ImageFont.FreeTypeFont,
-    size: tuple[int, int],
-    taken: list[Rectangle],
+    canvas: ImageDraw.ImageDraw, mark: _Marked, letters: int, size: tuple[int, int], taken: list[Rectangle]
 ) -> Rectangle:
     """Write a box's text where it hides no other text, if there is such a place; return the place."""
-    left, top, right, bottom = canvas.textbbox((0, 0), mark.text, font=font)
-    pad = max(round((bottom - top) / 5), 2)
-    wide, high = right - left + 2 * pad, bottom - top + 2 * pad
+    pad = max(round(letters / 6), 2)
+    lettering = Lettering.of(mark.text, letters, (max(size[0] * 2 // 3, _LEAST_ROOM * letters) - 2 * pad, size[1] // 2))
+    wide, high = lettering.width + 2 * pad, lettering.height
     x1, y1, x2, y2 = mark.box
     corners = ((x1, y1 - high), (x2 - wide, y1 - high), (x1, y2), (x2 - wide, y2), (x1, y1), (x1, y2 - high))
     places = [_inside(x, y, wide, high, size) for x, y in corners]
@@ -99,7 +95,7 @@ def _label(
     canvas.rectangle(place, fill=mark.color)
     brightness = 0.299 * mark.color[0] + 0.587 * mark.color[1] + 0.114 * mark.color[2]
     text = (0, 0, 0) if brightness > 110 else (255, 255, 255)
-    canvas.text((place[0] + pad - left, place[1] + pad - top), mark.text, fill=text, font=font)
+    lettering.draw(canvas, place[0] + pad, place[1], text)
     return place
 
 
@@ -114,16 +110,12 @@ def _meet(one: Rectangle, other: Rectangle) -> bool:
 
 
 def _beside(left: Image.Image, right: Image.Image, titles: tuple[str, str]) -> Image.Image:
-    font = _font(max(round(max(left.size) / 40), 14))
-    strip = round(font.size * 1.6)
+    letters = max(round(max(left.size) / 40), 14)
+    strip = round(letters * 1.6)
     page = Image.new("RGB", (left.width + _GAP + right.width, strip + max(left.height, right.height)), _PAPER)
     canvas = ImageDraw.Draw(page)
     for image, title, x in ((left, titles[0], 0), (right, titles[1], left.width + _GAP)):
         page.paste(image, (x, strip))
-        canvas.text((x + image.width / 2, strip / 2), title, fill=(0, 0, 0), font=font, anchor="mm")
+        lettering = Lettering.of(title, letters, (image.width, strip))
+        lettering.draw(canvas, x + (image.width - lettering.width) / 2, (strip - lettering.height) / 2, (0, 0, 0))
     return page
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Matplotlib's own: it has the letters of most scripts, and is there on every machine."""
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"), size)

@@ -1,14 +1,16 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Writing files so that nobody ever sees half of one, and nothing of the user's is written over."""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+_SHOWN = 40  # letters of a file's name in that of its temporary one, which must not be longer than file systems take
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         return
     target = Path(os.path.realpath(target))
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{target.stem[:_SHOWN]}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -63,6 +65,49 @@ def refuse_unwritable(name: str, path: Path, *, folder: bool = False) -> None:
             pass
     except OSError as error:
         raise ValueError(f"{name}: cannot write to {path}: {error.strerror or error}") from error
+
+
+def refuse_replacing(name: str, path: Path, inputs: Iterable[Path], *, overwrite: bool = False) -> None:
+    """Find out, before long work, whether its result would replace a file that is there.
+
+    Args:
+        name: of the argument that gave `path`.
+        path: of the file to be written.
+        inputs: files and folders that the work reads; they and what is in them are never replaced.
+        overwrite: whether the user wants other files replaced.
+
+    Raises:
+        ValueError: the file is there, and is an input or not to be replaced.
+    """
+    if not path.is_file():
+        return
+    source = next((each for each in inputs if is_within(path, each)), None)
+    if source is not None:
+        raise ValueError(f"{name}: expected a file that is no input, got {path}, which is or lies in {source}")
+    if not overwrite:
+        raise ValueError(f"{name}: expected a new file or --overwrite, but {path} is there already")
+
+
+def is_within(path: Path, place: Path) -> bool:
+    """Say whether a path is `place` or lies in it, links followed."""
+    real, root = path.resolve(), place.resolve()
+    return root == real or root in real.parents
+
+
+def free_folder(path: Path, inner: str) -> Path:
+    """Return `path` where nothing is in it, else the first of path-2, path-3, ... of which that holds.
+
+    Args:
+        path: of a folder, which may not be there.
+        inner: name of the folder to take inside `path` where that has no name of its own to be numbered (".", "..").
+    """
+    if path.name in ("", ".."):
+        path = path / inner
+    number, place = 1, path
+    while place.exists() and (not place.is_dir() or any(place.iterdir())):
+        number += 1
+        place = path.with_name(f"{path.name}-{number}")
+    return place
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:

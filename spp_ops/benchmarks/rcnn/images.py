@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import Rectangle
 
 from spp_ops._core.geometry import place_boxes
 from spp_ops.benchmarks.rcnn.report import rows
-from spp_ops.benchmarks.rcnn.results import Comparison
+from spp_ops.benchmarks.rcnn.results import Comparison, Stages
 from spp_ops.benchmarks.rcnn.settings import Settings
 from spp_ops.datasets.image import Pixels
 from spp_ops.detection.features.regions import RegionFeatures
@@ -28,12 +28,11 @@ SHOWN_WINDOWS = 40
 
 
 def save_time_chart(path: str | os.PathLike[str], comparison: Comparison, subtitle: str) -> None:
-    """Bars of seconds a photo by method and stage, on a logarithmic scale; the format follows the path's ending."""
-    figure = Figure(figsize=(9, 4.2), layout="constrained")
-    axes = figure.subplots()
-    _time_bars(axes, comparison)
-    figure.suptitle(f"Features of {comparison.windows:,} windows of one photo", x=0.01, ha="left", weight="bold")
-    axes.set_title(subtitle, loc="left", fontsize=9, color="0.4")
+    """Stacked bars of seconds a photo by method and stage; the format follows the path's ending."""
+    figure = Figure(figsize=(11, 3.2), layout="constrained")
+    _time_bars(figure, comparison)
+    title = f"Seconds for the features of {comparison.windows:,} windows of one photo"
+    figure.suptitle(f"{title}\n{subtitle}", x=0.01, ha="left", fontsize=10)
     _save(figure, path)
 
 
@@ -72,13 +71,13 @@ def save_overview(path: str | os.PathLike[str], example: Example, comparison: Co
         comparison: what was measured.
         subtitle: the machine.
     """
-    figure = Figure(figsize=(12, 8.4), layout="constrained")
-    grid = figure.add_gridspec(2, 2, height_ratios=(1.35, 1))
-    _photo(figure.add_subplot(grid[0, 0]), example)
-    _pyramid(figure.add_subplot(grid[0, 1]), example)
-    axes = figure.add_subplot(grid[1, :])
-    _time_bars(axes, comparison)
-    axes.set_title(f"3  Seconds for all {comparison.windows:,} windows  ({subtitle})", loc="left", fontsize=10)
+    figure = Figure(figsize=(12, 7.4), layout="constrained")
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.6, 1))[:, 0]
+    left, right = above.subplots(1, 2)
+    _photo(left, example)
+    _pyramid(right, example)
+    _time_bars(below, comparison)
+    below.suptitle(f"3  Seconds for all {comparison.windows:,} windows  ({subtitle})", x=0.01, ha="left", fontsize=10)
     _save(figure, path)
 
 
@@ -110,33 +109,43 @@ def _pyramid(axes: Axes, example: Example) -> None:
     axes.set_axis_off()
 
 
-def _time_bars(axes: Axes, comparison: Comparison) -> None:
-    methods = list(rows(comparison).items())
-    stages = list(STAGE_COLORS)
-    height = 0.8 / (len(stages) + 1)
-    shortest = min(getattr(times, stage) for _, times in methods for stage in stages)
-    for row, (_, times) in enumerate(methods):
-        bars = [(stage, getattr(times, stage), color) for stage, color in STAGE_COLORS.items()]
-        for position, (stage, seconds, color) in enumerate([*bars, ("total", times.total, "#26262b")]):
-            y = row - 0.4 + (position + 0.5) * height
-            axes.barh(y, seconds, height * 0.88, color=color, label=stage if row == 0 else None)
-            text = f" {seconds:.3g} s"
-            if stage == "total" and times is not comparison.rcnn:
-                text += f"   {comparison.speed_ups(times)[1]:.1f}x faster than R-CNN"
-            axes.text(seconds, y, text, va="center", fontsize=8, color="0.25")
-    names = [name for name, _ in methods]
+def _time_bars(figure: FigureBase, comparison: Comparison) -> None:
+    """Draw a stacked bar a method, and beside them those of SPP-net alone, which are short beside R-CNN's."""
+    methods = rows(comparison)
+    ours = {name: times for name, times in methods.items() if times is not comparison.rcnn}
+    left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
+    _stacked(left, methods)
+    _stacked(right, ours)
+    names = list(methods)
     if comparison.extrapolated:
         names[-1] += "\n(extrapolated)"
-    axes.set_yticks(range(len(methods)), names)
+    left.set_yticks(range(len(methods)), names)
+    right.set_yticks([])
+    for row, times in enumerate(ours.values()):
+        text = f" {times.total:.3g} s, {comparison.speed_ups(times)[1]:.1f}x faster"
+        left.text(times.total, row, text, va="center", fontsize=8, color="0.25")
+        right.text(times.total, row, f" {times.total:.3g} s", va="center", fontsize=8, color="0.25")
+    left.text(
+        comparison.rcnn.total, len(ours), f" {comparison.rcnn.total:.3g} s", va="center", fontsize=8, color="0.25"
+    )
+    right.set_title("SPP-net alone", loc="left", fontsize=9)
+    left.legend(loc="center right", frameon=False, fontsize=9)
+
+
+def _stacked(axes: Axes, methods: dict[str, Stages]) -> None:
+    """Draw a bar a method, its stages one after the other, from zero on."""
+    for row, times in enumerate(methods.values()):
+        begin = 0.0
+        for stage, color in STAGE_COLORS.items():
+            seconds = getattr(times, stage)
+            axes.barh(row, seconds, 0.6, left=begin, color=color, label=stage if row == 0 else None)
+            begin += seconds
     axes.invert_yaxis()
-    axes.set_xscale("log")
-    axes.set_xlim(left=shortest / 2, right=comparison.rcnn.total * 4)
-    axes.set_xlabel("seconds (logarithmic)")
+    axes.set_xlim(0, 1.2 * max(times.total for times in methods.values()))  # room for the labels
+    axes.set_xlabel("seconds")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", alpha=0.25)
     axes.set_axisbelow(True)
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.legend(loc="upper right", frameon=False, fontsize=9)
 
 
 def _rectangle(box: npt.NDArray[np.float32], **style: object) -> Rectangle:

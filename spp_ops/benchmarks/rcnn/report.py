@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from spp_ops.benchmarks.rcnn.results import BFLOAT16, FIVE, ONCE, ONE, Comparison, Stages
+from spp_ops.engine.text import literal
 
 # Total speed-up over R-CNN on the same ZF-5, PASCAL VOC 2007 with a 2014 GPU (paper, section 4.3).
 PAPER_SPEED_UPS = {ONE: 102, FIVE: 38}
@@ -22,7 +23,7 @@ def rows(comparison: Comparison) -> dict[str, Stages]:
 def table(comparison: Comparison, title: str) -> Table:
     """Seconds a photo by stage, and speed-ups."""
     left = {"title_justify": "left", "caption_justify": "left"}
-    result = Table(title=title, caption=caption(comparison), box=SIMPLE_HEAD, padding=0, **left)  # type: ignore[arg-type]
+    result = Table(title=literal(title), caption=caption(comparison), box=SIMPLE_HEAD, padding=0, **left)  # type: ignore[arg-type]
     result.add_column("seconds a photo", no_wrap=True)
     for column in ("prepare", "conv", "pool", "fc"):
         result.add_column(column, justify="right")

@@ -50,6 +50,11 @@ def save_detector(
     )
 
 
+def weights_digest(path: str | os.PathLike[str]) -> str:
+    """Return the hash of a detector's weights, which its record holds; raises as `load_detector` does."""
+    return _read_config(_files(path)[0])[0]
+
+
 def load_detector(path: str | os.PathLike[str]) -> tuple[DetectorConfig, RegionNet]:
     """Read what `save_detector` wrote.
 
@@ -63,12 +68,7 @@ def load_detector(path: str | os.PathLike[str]) -> tuple[DetectorConfig, RegionN
         FileNotFoundError: one of the files is not there.
         ValueError: they are damaged, don't belong together, or hold something else.
     """
-    folder = Path(path)
-    folder = folder.parent if folder.name in (CONFIG_NAME, WEIGHTS_NAME) else folder
-    config_file, weights_file = folder / CONFIG_NAME, folder / WEIGHTS_NAME
-    for file in (config_file, weights_file):
-        if not file.is_file():
-            raise FileNotFoundError(f"no detector at {path}: there is no {file}")
+    config_file, weights_file = _files(path)
     digest, config = _read_config(config_file)
     content = weights_file.read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
@@ -84,6 +84,16 @@ def load_detector(path: str | os.PathLike[str]) -> tuple[DetectorConfig, RegionN
         raise ValueError(f"{weights_file} is not a file of tensors: {error}") from error
     _assign(net, tensors, weights_file)
     return config, net.eval()
+
+
+def _files(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """The record and the weights of a detector, by its folder or either of them."""
+    folder = Path(path)
+    folder = folder.parent if folder.name in (CONFIG_NAME, WEIGHTS_NAME) else folder
+    for file in (folder / CONFIG_NAME, folder / WEIGHTS_NAME):
+        if not file.is_file():
+            raise FileNotFoundError(f"no detector at {path}: there is no {file}")
+    return folder / CONFIG_NAME, folder / WEIGHTS_NAME
 
 
 def _stored(tensor: Tensor, half: bool) -> Tensor:

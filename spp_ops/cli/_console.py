@@ -1,0 +1,70 @@
+"""What the commands print to: a console that takes names for names, and that outlives its reader."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import IO, Any
+
+from rich.console import Console
+
+from spp_ops.datasets.labeled import Notice
+from spp_ops.engine.text import literal
+
+_UNBROKEN = 10_000  # columns where nobody looks at them, so that no name and number is broken or cut
+
+
+class Output(Console):
+    """A console whose strings are no markup; styles come from `literal` and the like.
+
+    Where it is no terminal, lines are not broken (the variable COLUMNS says otherwise). Once its reader has closed the
+    pipe it prints no more, and the command goes on to write its files.
+
+    Args:
+        file: what to print to; None: standard output.
+    """
+
+    def __init__(self, file: IO[str] | None = None) -> None:
+        super().__init__(file=file, markup=False, emoji=False, highlight=False)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = _UNBROKEN
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        _close_quietly(self.file)
+
+
+class LineStream:
+    """Standard output as a stream of JSON, a value a line."""
+
+    def __init__(self) -> None:
+        self._open = True
+
+    def print(self, value: Any) -> bool:
+        """Print a value at once; return whether anybody still reads."""
+        if self._open:
+            try:
+                print(json.dumps(value, allow_nan=False), flush=True)
+            except BrokenPipeError:
+                self._open = False
+                _close_quietly(sys.stdout)
+        return self._open
+
+
+def _close_quietly(stream: IO[str]) -> None:
+    """Lead a stream without a reader nowhere, so that what is flushed at the end of the process does not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def yellow_lines(console: Console) -> Notice:
+    """Return what prints notices to a console."""
+    return lambda line: console.print(literal(line, "yellow"))
+
+
+def print_any_letter() -> None:
+    r"""Let standard output and error print letters that their encoding lacks as `\u4e2d`, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
