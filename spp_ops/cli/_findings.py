@@ -159,11 +159,12 @@ def open_findings(
     elif resume:
         raise ValueError(f"resume: expected the folder of a detect run, but {out} holds no {LINES_NAME}")
     while True:
-        folder = free_folder(out, "detections")
+        folder = out if overwrite else free_folder(out, "detections")
         try:
             return Findings(folder, JsonLines.start(folder / LINES_NAME, header))
         except FileExistsError:  # another process was faster
-            continue
+            if overwrite:
+                raise
 
 
 def image_ids(paths: Sequence[Path]) -> list[int]:

@@ -10,6 +10,7 @@ import click
 import torch
 
 import spp_ops
+from spp_ops.cli._console import print_any_letter
 from spp_ops.cli._group import ModuleGroup
 
 # What bad input raises. Anything else is a bug, and its traceback is wanted.
@@ -26,6 +27,7 @@ class Root(ModuleGroup):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
+        print_any_letter()
         try:
             code = super().main(args, prog_name, standalone_mode=False, **extra)
         except click.exceptions.NoArgsIsHelpError as help_wanted:

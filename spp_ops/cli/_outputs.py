@@ -42,9 +42,10 @@ def output_options(**helps: str) -> Callable[[Command], Command]:
     return decorate
 
 
-def to_folder(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
+def to_folder(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
     """Callback of options that name a folder to write into: refuse now what would fail after hours."""
-    refuse_unwritable(parameter.opts[0].removeprefix("--"), path, folder=True)
+    if path is not None:
+        refuse_unwritable(parameter.opts[0].removeprefix("--"), path, folder=True)
     return path
 
 

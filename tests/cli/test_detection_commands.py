@@ -15,7 +15,7 @@ from scenes import read_scenes, scene_detector, write_scenes
 from small_detectors import small_detector
 
 from spp_ops.cli import main
-from spp_ops.cli._findings import image_ids, image_names
+from spp_ops.cli._findings import image_ids
 from spp_ops.detection import ProposalConfig, SPPDetector
 from spp_ops.detection.evaluation.evaluate import evaluate_detections
 
@@ -72,7 +72,7 @@ def test_detect_keeps_sure_boxes_alone_unless_told_otherwise(photos: list[Path],
         options = ["--proposals", "edge-boxes", "--windows", 50] if run == "margin" else []
         result = spp_ops("detect", *photos, "--weights", runs / run, "--out", out, "--no-images", *options)
         assert result.exit_code == 0, result.output
-        assert [file.name for file in out.iterdir()] == ["detections.json"]
+        assert sorted(file.name for file in out.iterdir()) == ["detections.json", "detections.jsonl"]
         entries = json.loads((out / "detections.json").read_text())["images"]
         scores = [each["score"] for entry in entries for each in entry["objects"]]
         assert all(score >= threshold for score in scores)
@@ -92,13 +92,10 @@ def test_detect_in_cocos_format(photos: list[Path], runs: Path, tmp_path: Path) 
     assert {coco.cats[each["category_id"]]["name"] for each in loaded.anns.values()} <= {"blue", "red"}
 
 
-def test_ids_and_names_of_images() -> None:
+def test_ids_of_images() -> None:
     assert image_ids([Path("a/000139.jpg"), Path("a/12.jpg")]) == [139, 12]
     assert image_ids([Path("a/12.jpg"), Path("b/12.jpg")]) == [1, 2]
     assert image_ids([Path("a/12.jpg"), Path("b/x.jpg")]) == [1, 2]
-    assert image_names([Path("a/1.jpg"), Path("b/1.png"), Path("1_2.jpg"), Path("c/1.jpg")]) == [
-        *("1.jpg", "1_2.jpg", "1_2_2.jpg", "1_3.jpg")
-    ]
 
 
 @pytest.mark.parametrize("weights", [["a"], ["a", "b"]])
@@ -109,7 +106,7 @@ def test_evaluation_is_that_of_the_detectors_boxes(
     files = ["--json", tmp_path / "e.json", "--plot", tmp_path / "e.png", "--results", tmp_path / "r.json"]
     result = spp_ops("evaluate-detector", scenes, *given, *files, "--device", "cpu")
     assert result.exit_code == 0, result.output
-    assert "59.2" in result.output or "60.9" in result.output  # the paper's
+    assert "paper" not in result.output
     figures = json.loads((tmp_path / "e.json").read_text())
     assert figures["images"] == 5
     assert len(figures["detectors"]) == len(weights)

@@ -29,7 +29,7 @@ SHOWN_WINDOWS = 40
 
 def save_time_chart(path: str | os.PathLike[str], comparison: Comparison, subtitle: str) -> None:
     """Stacked bars of seconds a photo by method and stage; the format follows the path's ending."""
-    figure = Figure(figsize=(11, 3.2), layout="constrained")
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
     _time_bars(figure, comparison)
     title = f"Seconds for the features of {comparison.windows:,} windows of one photo"
     figure.suptitle(f"{title}\n{subtitle}", x=0.01, ha="left", fontsize=10)
