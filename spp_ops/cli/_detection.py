@@ -16,6 +16,7 @@ from spp_ops.datasets.labeled import Notice, OnBad
 from spp_ops.datasets.voc_detection import read_voc_detection
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.proposals.config import Method
+from spp_ops.detection.proposals.precomputed import ENDINGS
 
 Format: TypeAlias = Literal["voc", "coco"]
 
@@ -30,9 +31,15 @@ class Proposals(click.ParamType[ProposalConfig]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ProposalConfig:
         if isinstance(value, ProposalConfig):
             return value
-        if value not in METHODS and not Path(value).suffix:
-            self.fail(f"expected one of {', '.join(METHODS)} or a file .npz, .json or .mat, got {value!r}", param, ctx)
-        return ProposalConfig(value) if value in METHODS else ProposalConfig("file", file=str(value))
+        if value in METHODS:
+            return ProposalConfig(value)
+        file = Path(value)
+        if file.suffix.lower() not in ENDINGS:
+            known = ", ".join(METHODS)
+            self.fail(f"expected one of {known} or a file ending in {', '.join(ENDINGS)}, got {value!r}", param, ctx)
+        if not file.is_file():
+            self.fail(f"no file of boxes at {value}", param, ctx)
+        return ProposalConfig("file", file=str(file.absolute()))  # the record must not depend on the folder of today
 
 
 proposals_option = click.option(

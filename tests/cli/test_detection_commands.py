@@ -212,3 +212,19 @@ def test_a_damaged_run_is_one_line(photos: list[Path], runs: Path, tmp_path: Pat
     assert result.exit_code == 2
     assert "detector.safetensors is damaged" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_file_of_boxes_is_known_by_its_whole_path(
+    scenes: Path, photos: list[Path], runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "boxes.json").write_text(json.dumps({path.name: [[0, 0, 30, 30]] for path in photos}))
+    monkeypatch.chdir(tmp_path)
+    given = ["--proposals", "boxes.json", "--out", "found", "--no-images"]
+    assert spp_ops("detect", photos[0].absolute(), "--weights", runs / "own", *given).exit_code == 0
+    header = json.loads((tmp_path / "found" / "detections.jsonl").read_text().splitlines()[0])
+    assert header["detectors"][0]["proposals"]["file"] == str(tmp_path / "boxes.json")
+    for name, complaint in (("none.json", "no file of boxes at none.json"), ("boxes.txt", "a file ending in .npz")):
+        refused = spp_ops("detect", photos[0], "--weights", runs / "own", "--proposals", name, "--out", "other")
+        assert refused.exit_code == 2
+        assert "'--proposals'" in refused.stderr
+        assert complaint in refused.stderr

@@ -22,6 +22,8 @@ import numpy.typing as npt
 
 from spp_ops.detection.proposals.boxes import Boxes
 
+ENDINGS = (".npz", ".json", ".mat")
+
 
 class BoxFile:
     """The boxes of a file, by image.
@@ -35,7 +37,7 @@ class BoxFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._where = _at(path)
         self._arrays = _read(path)
         self._by_stem = {Path(name).stem: name for name in self._arrays}
 
@@ -48,19 +50,19 @@ class BoxFile:
         """
         name = image.name if image.name in self._arrays else self._by_stem.get(image.stem)
         if name is None:
-            raise ValueError(f"{self._path}: no boxes for image {image.name}, {len(self._arrays)} others are there")
+            raise ValueError(f"{self._where}: no boxes for image {image.name}, {len(self._arrays)} others are there")
         try:
             boxes = np.asarray(self._arrays[name], np.float32)
         except (ValueError, TypeError) as error:
-            raise ValueError(f"{self._path}: image {name}: expected boxes of four numbers ({error})") from error
+            raise ValueError(f"{self._where}: image {name}: expected boxes of four numbers ({error})") from error
         boxes = boxes.reshape(-1, 4) if boxes.size == 0 else boxes
         if boxes.ndim != 2 or boxes.shape[1] != 4:
-            raise ValueError(f"{self._path}: image {name}: expected boxes [R, 4], got {list(boxes.shape)}")
+            raise ValueError(f"{self._where}: image {name}: expected boxes [R, 4], got {list(boxes.shape)}")
         last = np.array([width, height], np.float32) - 1
         fault, row = _first_fault(boxes, last)
         if fault:
             raise ValueError(
-                f"{self._path}: image {name} ({width} x {height}), box {row}: expected corners {fault}, "
+                f"{self._where}: image {name} ({width} x {height}), box {row}: expected corners {fault}, "
                 f"got {boxes[row].tolist()}"
             )
         return np.clip(boxes, 0, np.tile(last, 2)).astype(np.float32)
@@ -80,13 +82,18 @@ def _first_fault(boxes: Boxes, last: npt.NDArray[np.float32]) -> tuple[str, int]
     return "", -1
 
 
+def _at(path: Path) -> str:
+    """Begin an error: the option and the file."""
+    return f"proposals: {path}"
+
+
 def _read(path: Path) -> Mapping[str, Any]:
-    readers = {".npz": _read_npz, ".json": _read_json, ".mat": _read_mat}
+    readers = dict(zip(ENDINGS, (_read_npz, _read_json, _read_mat), strict=True))
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise ValueError(f"file: expected a name ending in {', '.join(readers)}, got {path}")
+        raise ValueError(f"proposals: expected a file ending in {', '.join(ENDINGS)}, got {path}")
     if not path.is_file():
-        raise FileNotFoundError(f"no file of boxes at {path}")
+        raise FileNotFoundError(f"proposals: no file of boxes at {path}; --proposals names another")
     return reader(path)
 
 
@@ -97,16 +104,16 @@ def _read_npz(path: Path) -> Mapping[str, Any]:
                 raise ValueError("a single array")
             return {name: archive[name] for name in archive.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: expected an .npz file of one array [R, 4] an image: {error}") from error
+        raise ValueError(f"{_at(path)}: expected an .npz file of one array [R, 4] an image: {error}") from error
 
 
 def _read_json(path: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not valid JSON: {error}") from error
+        raise ValueError(f"{_at(path)}: not valid JSON: {error}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected an object from image name to boxes, got a {type(content).__name__}")
+        raise ValueError(f"{_at(path)}: expected an object from image name to boxes, got a {type(content).__name__}")
     return content
 
 
@@ -116,15 +123,17 @@ def _read_mat(path: Path) -> Mapping[str, Any]:
     try:
         content = loadmat(path, variable_names=["images", "boxes"])
     except NotImplementedError as error:
-        raise ValueError(f"{path}: MATLAB 7.3 files are not read; save it with -v7") from error
+        raise ValueError(f"{_at(path)}: MATLAB 7.3 files are not read; save it with -v7") from error
     except Exception as error:  # scipy's reader raises whatever damaged bytes lead it into
-        raise ValueError(f"{path}: not a MATLAB file, or damaged: {error}") from error
+        raise ValueError(f"{_at(path)}: not a MATLAB file, or damaged: {error}") from error
     missing = [name for name in ("images", "boxes") if name not in content]
     if missing:
-        raise ValueError(f"{path}: expected cell arrays 'images' and 'boxes', got no {' and no '.join(missing)}")
+        raise ValueError(f"{_at(path)}: expected cell arrays 'images' and 'boxes', got no {' and no '.join(missing)}")
     images, boxes = content["images"].ravel(), content["boxes"].ravel()
     if len(images) != len(boxes):
-        raise ValueError(f"{path}: expected as many cells in 'boxes' as in 'images', got {len(boxes)}, {len(images)}")
+        raise ValueError(
+            f"{_at(path)}: expected as many cells in 'boxes' as in 'images', got {len(boxes)}, {len(images)}"
+        )
     return {_cell_text(image): _from_matlab(cell) for image, cell in zip(images, boxes, strict=True)}
 
 
