@@ -10,8 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from small_detectors import CLASSES, photo, small_detector, windows_of
+from torch import nn
 
+from spp_ops import Projection
+from spp_ops.datasets import PAPER_NORMALIZATION
+from spp_ops.detection import DetectorConfig
+from spp_ops.detection.detectors.network import RegionNet
 from spp_ops.detection.detectors.spp import SPPDetector
+from spp_ops.models import SPPNet
 
 
 @pytest.fixture
@@ -143,3 +149,90 @@ def test_a_missing_file_is_named(folder: Path) -> None:
     (folder / "detector.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match=r"there is no .*detector\.safetensors"):
         SPPDetector.load(folder)
+
+
+def own_backbone() -> nn.Module:
+    """Two convolutions, stride 8."""
+
+    torch.manual_seed(7)
+    return nn.Sequential(nn.Conv2d(3, 8, 5, stride=4, padding=2), nn.ReLU(), nn.Conv2d(8, 16, 3, 2, 1), nn.ReLU())
+
+
+def own_detector(**changes: object) -> SPPDetector:
+    settings: dict[str, object] = {"classes": CLASSES, "levels": (2, 1), "hidden": (), "scales": (96,)}
+    config = DetectorConfig(**{**settings, "score_threshold": 0.0, **changes})  # type: ignore[arg-type]
+    net = SPPNet(own_backbone(), (2, 1), 1, hidden=(), normalization=PAPER_NORMALIZATION)
+    torch.manual_seed(8)
+    return SPPDetector(config, RegionNet(net, len(CLASSES), ()))
+
+
+def test_a_backbone_of_your_own_is_refused_under_a_known_name_and_loaded_by_a_factory(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"backbone: expected that of arch 'squeezenet1_0', .*changed\(arch="):
+        own_detector().save(tmp_path)
+    with pytest.raises(ValueError, match=r"normalization: expected the network's .*changed\(normalization="):
+        own_detector(arch="mine").save(tmp_path)
+    assert not any(tmp_path.iterdir())
+    before = own_detector(arch="mine", normalization=PAPER_NORMALIZATION)
+    before.save(tmp_path)
+    with pytest.raises(ValueError, match=r"arch: expected one of .*, got 'mine'; .*load\(path, backbone=") as caught:
+        SPPDetector.load(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+    def other_weights() -> nn.Module:
+        backbone = own_backbone()
+        nn.init.zeros_(backbone[0].weight)  # type: ignore[index]
+        return backbone
+
+    after = SPPDetector.load(tmp_path, backbone=other_weights)
+    assert after.config == before.config
+    assert after.net.normalization == PAPER_NORMALIZATION
+    one, other = before.detect(photo(), windows_of()), after.detect(photo(), windows_of())
+    assert len(one) > 0
+    assert one.boxes.tolist() == other.boxes.tolist()
+    assert one.scores.tolist() == other.scores.tolist()
+
+
+def test_a_known_backbone_with_another_stride_is_another_one(tmp_path: Path) -> None:
+    detector = small_detector()
+    convolution = detector.net.backbone.get_submodule("conv1")
+    convolution.stride = (1, 1)  # type: ignore[assignment]
+    with pytest.raises(ValueError, match="backbone: expected that of arch 'small5'"):
+        detector.save(tmp_path)
+    small_detector().save(tmp_path)
+    with pytest.raises(ValueError, match="backbone: expected none, as arch 'small5' is a known one"):
+        SPPDetector.load(tmp_path, backbone=own_backbone)
+
+
+@pytest.mark.parametrize("rule", ["receptive_field", "floor_ceil", "rounded"])
+def test_the_rule_from_windows_to_cells_is_part_of_the_record(tmp_path: Path, rule: str) -> None:
+    detector = small_detector(projection=rule)
+    detector.save(tmp_path)
+    again = SPPDetector.load(tmp_path)
+    assert again.config.projection == rule
+    scale = 0.5, 0.25
+    field = again.features.receptive_field
+    rules = {
+        "receptive_field": Projection.receptive_field(field, scale, 6.5),
+        "floor_ceil": Projection.floor_ceil(8, scale),
+        "rounded": Projection.rounded((0.5 / 8, 0.25 / 8)),
+    }
+    assert again.features.project(scale) == rules[rule]
+    assert again.detect(photo(), windows_of()).scores.tolist() == detector.detect(photo(), windows_of()).scores.tolist()
+
+
+def test_rules_differ_in_what_they_find() -> None:
+    results = [
+        small_detector(projection=rule).detect(photo(), windows_of()).scores.tolist()
+        for rule in ("receptive_field", "floor_ceil", "rounded")
+    ]
+    assert results[0] != results[1] != results[2] != results[0]
+    with pytest.raises(ValueError, match="projection: expected one of receptive_field, floor_ceil, rounded, got"):
+        small_detector(projection="grid")
+
+
+def test_records_of_before_the_rule_was_in_them(folder: Path) -> None:
+    def forget(content: dict[str, dict[str, object]]) -> None:
+        del content["config"]["projection"], content["config"]["normalization"]
+
+    edit(forget)(folder)  # type: ignore[arg-type]
+    assert SPPDetector.load(folder).config.projection == "receptive_field"

@@ -11,18 +11,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
+from spp_ops.datasets.image import IMAGENET_NORMALIZATION
 from spp_ops.detection.detectors.config import DetectorConfig, from_data
 from spp_ops.detection.detectors.network import RegionNet
 from spp_ops.engine.config import as_data
 from spp_ops.engine.files import atomic_write, write_json
+from spp_ops.models import OWN_NETWORKS, backbone_names
 
 CONFIG_NAME = "detector.json"
 WEIGHTS_NAME = "detector.safetensors"
@@ -39,7 +42,11 @@ def save_detector(
         config: what `net` was made by.
         net: on any device.
         half: write matrices and kernels as float16.
+
+    Raises:
+        ValueError: the record does not give this network's backbone, so that it could not be loaded.
     """
+    _refuse_other_backbone(config, net)
     tensors = {name: _stored(tensor, half) for name, tensor in net.state_dict().items()}
     content = save(tensors)
     with atomic_write(Path(folder) / WEIGHTS_NAME) as temporary:
@@ -55,11 +62,14 @@ def weights_digest(path: str | os.PathLike[str]) -> str:
     return _read_config(_files(path)[0])[0]
 
 
-def load_detector(path: str | os.PathLike[str]) -> tuple[DetectorConfig, RegionNet]:
+def load_detector(
+    path: str | os.PathLike[str], backbone: Callable[[], nn.Module] | None = None
+) -> tuple[DetectorConfig, RegionNet]:
     """Read what `save_detector` wrote.
 
     Args:
         path: the folder, or either file in it.
+        backbone: makes the backbone of a detector whose `arch` is no known name; its weights are those of the file.
 
     Returns:
         The record, and the network in float32, in evaluation mode, on the CPU.
@@ -73,17 +83,46 @@ def load_detector(path: str | os.PathLike[str]) -> tuple[DetectorConfig, RegionN
     content = weights_file.read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
         raise ValueError(f"{weights_file} is damaged, or not the file that {config_file} belongs to")
-    try:
-        with torch.device("meta"):
-            net = config.build()
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{config_file} is not a detector's: {error}") from error
+    net = _known(config, config_file) if backbone is None else config.build(backbone=backbone())
     try:
         tensors = load(content)
     except SafetensorError as error:
         raise ValueError(f"{weights_file} is not a file of tensors: {error}") from error
     _assign(net, tensors, weights_file)
     return config, net.eval()
+
+
+def _known(config: DetectorConfig, file: Path) -> RegionNet:
+    """The network of a known backbone, without memory for its weights."""
+    if not config.is_known:
+        raise ValueError(
+            f"{file}: arch: expected one of {', '.join([*OWN_NETWORKS, *backbone_names()])}, got {config.arch!r}; "
+            "a backbone of your own is given as SPPDetector.load(path, backbone=FUNCTION)"
+        )
+    try:
+        with torch.device("meta"):
+            return config.build()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{file} is not a detector's: {error}") from error
+
+
+def _refuse_other_backbone(config: DetectorConfig, net: RegionNet) -> None:
+    if not config.is_known:
+        if net.normalization != (config.normalization or IMAGENET_NORMALIZATION):
+            raise ValueError(
+                f"normalization: expected the network's in the record, got {config.normalization}; save "
+                "detector.changed(normalization=detector.net.normalization)"
+            )
+        return
+    with torch.device("meta"):
+        known = config.build()
+    # Equal names and shapes of weights are not enough: strides and paddings have none.
+    if str(known.backbone) != str(net.backbone) or known.normalization != net.normalization:
+        raise ValueError(
+            f"backbone: expected that of arch {config.arch!r}, got another one, which could not be loaded again; save "
+            "detector.changed(arch='NAME OF YOUR OWN', normalization=detector.net.normalization) and load it with "
+            "SPPDetector.load(path, backbone=FUNCTION)"
+        )
 
 
 def _files(path: str | os.PathLike[str]) -> tuple[Path, Path]:

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from torch import nn
+
+from spp_ops.datasets.image import IMAGENET_NORMALIZATION, Normalization
 from spp_ops.detection.detectors.network import BoxInput, RegionNet, ScoreKind
-from spp_ops.detection.features.regions import FIVE_SCALES, TARGET_AREA, RegionFeatures
+from spp_ops.detection.features.regions import FIVE_SCALES, TARGET_AREA, ProjectionRule, RegionFeatures
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.proposals import from_data as proposals_from_data
 from spp_ops.engine.config import as_tuples, expect
-from spp_ops.models import backbone_names, create
+from spp_ops.models import OWN_NETWORKS, SPPNet, backbone_names, create
 from spp_ops.models.backbones import copy_weights, read_state_dict
 
 
@@ -24,7 +27,8 @@ class DetectorConfig:
 
     Attributes:
         classes: names, in the order of the labels; the background is none of them.
-        arch: a name that `spp_ops.models.create` knows.
+        arch: a name that `spp_ops.models.create` knows; any other name stands for a backbone of your own, which is
+            given whenever the detector is loaded.
         levels: the pyramid, n or (rows, columns) a level.
         hidden: widths of the fully connected layers below the scores.
         score: what the scores are; see `RegionHead`.
@@ -32,11 +36,15 @@ class DetectorConfig:
         scales: shorter sides in pixels of the resized images.
         longest: no resized image gets a longer side than this.
         target_area: a window is pooled from the map on which its area in pixels is nearest this.
-        inset: pixels of the resized image by which a window is shrunk on each side before projection.
+        inset: pixels of the resized image by which a window is shrunk on each side before projection; of the rule
+            "receptive_field" alone.
+        projection: the rule from windows to cells; see `RegionFeatures`.
         proposals: which windows are looked at.
         score_threshold: boxes below this score are dropped: a probability or a margin, as `score` says.
         nms_iou: of two boxes of a class that overlap by more than this, the better one stays.
         most: boxes kept a class and image.
+        normalization: how a backbone of your own wants its pixels; None: as ImageNet's do, and that of a known `arch`
+            follows from it.
     """
 
     classes: tuple[str, ...]
@@ -49,16 +57,20 @@ class DetectorConfig:
     longest: int = 4000
     target_area: float = TARGET_AREA
     inset: float = 6.5
+    projection: ProjectionRule = "receptive_field"
     proposals: ProposalConfig = field(default_factory=ProposalConfig)
     score_threshold: float = 0.05
     nms_iou: float = 0.3
     most: int = 100
+    normalization: Normalization | None = None
 
     def __post_init__(self) -> None:
         named = all(isinstance(name, str) for name in self.classes)
         distinct = named and len(set(self.classes)) == len(self.classes) > 0
         expect(distinct, "classes", "one or more different names", self.classes)
         expect(self.score in get_args(ScoreKind), "score", " or ".join(get_args(ScoreKind)), self.score)
+        rules = get_args(ProjectionRule)
+        expect(self.projection in rules, "projection", f"one of {', '.join(rules)}", self.projection)
         inputs = get_args(BoxInput)
         expect(self.box_input in (None, *inputs), "box_input", f"{', '.join(inputs)} or None", self.box_input)
         expect(len(self.scales) > 0 and all(map(_counts, self.scales)), "scales", "one or more sides", self.scales)
@@ -71,19 +83,37 @@ class DetectorConfig:
         expect(self.target_area > 0, "target_area", "a positive number of pixels", self.target_area)
         expect(0 <= self.nms_iou <= 1, "nms_iou", "a number from 0 to 1", self.nms_iou)
 
-    def build(self, weights: str | os.PathLike[str] | None = None, dropout: float = 0.5) -> RegionNet:
+    @property
+    def is_known(self) -> bool:
+        """Whether `arch` says which backbone it is."""
+        return self.arch in OWN_NETWORKS or self.arch in backbone_names()
+
+    def build(
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        dropout: float = 0.5,
+        *,
+        backbone: nn.Module | None = None,
+    ) -> RegionNet:
         """Make the network, all but what `weights` gives drawn from torch's random numbers.
 
         Args:
             weights: of the convolutions. For one of torchvision's networks as in `spp_ops.models.backbone`; for one of
                 ours what `spp_ops.models.backbones.read_state_dict` reads.
             dropout: probability of a zero after each hidden layer, in training.
+            backbone: the backbone that `arch` stands for, where that is no known name.
 
         Raises:
             ValueError, FileNotFoundError: as `spp_ops.models.create`.
         """
         outside = self.arch in backbone_names()
-        net = create(self.arch, 1, self.levels, weights=weights if outside else None, hidden=())
+        if backbone is None:
+            net = create(self.arch, 1, self.levels, weights=weights if outside else None, hidden=())
+        elif self.is_known:
+            raise ValueError(f"backbone: expected none, as arch {self.arch!r} is a known one; call yours another name")
+        else:
+            normalization = self.normalization or IMAGENET_NORMALIZATION
+            net = SPPNet(backbone, self.levels, 1, hidden=(), normalization=normalization)
         region_net = RegionNet(
             net, len(self.classes), self.hidden, dropout=dropout, score=self.score, box_input=self.box_input
         )
@@ -101,6 +131,7 @@ class DetectorConfig:
             target_area=self.target_area,
             longest=self.longest,
             normalization=net.normalization,
+            projection=self.projection,
         )
 
 
@@ -116,9 +147,11 @@ def from_data(data: Mapping[str, Any]) -> DetectorConfig:
     unknown = sorted(set(data) - {known.name for known in fields(DetectorConfig)})
     if unknown:
         raise ValueError(f"{unknown[0]}: a detector has no such field")
-    values = {name: as_tuples(value) for name, value in data.items() if name != "proposals"}
+    values = {name: as_tuples(value) for name, value in data.items() if name not in ("proposals", "normalization")}
     proposals = proposals_from_data(data["proposals"]) if "proposals" in data else ProposalConfig()
-    return DetectorConfig(**values, proposals=proposals)
+    pixels = data.get("normalization")
+    normalization = None if pixels is None else Normalization(**{name: as_tuples(pixels[name]) for name in pixels})
+    return DetectorConfig(**values, proposals=proposals, normalization=normalization)
 
 
 def _counts(value: object) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from spp_ops.datasets.image import Pixels
 from spp_ops.detection.detections import Detections
@@ -45,17 +46,26 @@ class SPPDetector(Detector):
         self.chunk = chunk
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> SPPDetector:
+    def load(cls, path: str | os.PathLike[str], *, backbone: Callable[[], nn.Module] | None = None) -> SPPDetector:
         """Read a detector's folder, onto the CPU.
+
+        Args:
+            path: the folder, or either file in it.
+            backbone: makes the backbone, images [N, 3, H, W] -> maps [N, C, h, w], of a detector whose `arch` is no
+                known name; its weights are those of the file.
 
         Raises:
             FileNotFoundError: it holds no detector.
             ValueError: the files are damaged or hold something else.
         """
-        return cls(*load_detector(path))
+        return cls(*load_detector(path, backbone))
 
     def save(self, folder: str | os.PathLike[str], *, half: bool = False) -> None:
-        """Write the detector's folder; with `half` the weights take half the space and lose their last digits."""
+        """Write the detector's folder; with `half` the weights take half the space and lose their last digits.
+
+        Raises:
+            ValueError: the record names another backbone than the network has.
+        """
         save_detector(folder, self.config, self.net, half=half)
 
     def to(self, device: torch.device | str) -> SPPDetector:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,7 @@ from spp_ops.models.shapes import map_shape, smallest_input
 ONE_SCALE = (688,)
 FIVE_SCALES = (480, 576, 688, 864, 1200)
 TARGET_AREA = 224.0**2
+ProjectionRule: TypeAlias = Literal["receptive_field", "floor_ceil", "rounded"]  # constructors of `Projection`
 CHUNK = 2048  # windows pooled at a time: 105 MB of 12,800 numbers each
 
 
@@ -40,10 +42,13 @@ class RegionFeatures:
         levels: the pyramid.
         scales: the image is resized so that its shorter side has this many pixels, once for each scale. Each window is
             pooled from the map on which its area is nearest `target_area`.
-        inset: pixels of the resized image by which a window is shrunk on each side before projection.
+        inset: pixels of the resized image by which a window is shrunk on each side before projection; of the rule
+            "receptive_field" alone.
         target_area: pixels of the resized image.
         longest: no resized image gets a longer side than this: thin images are enlarged less.
         normalization: how the backbone wants its pixels.
+        projection: the rule from windows to cells, a constructor of `spp_ops.Projection`: "receptive_field" (the
+            authors' code), "floor_ceil" (the paper's journal version) or "rounded" (Fast R-CNN).
     """
 
     def __init__(
@@ -56,7 +61,10 @@ class RegionFeatures:
         target_area: float = TARGET_AREA,
         longest: int = 4000,
         normalization: Normalization = PAPER_NORMALIZATION,
+        projection: ProjectionRule = "receptive_field",
     ) -> None:
+        if projection not in get_args(ProjectionRule):
+            raise ValueError(f"projection: expected one of {', '.join(get_args(ProjectionRule))}, got {projection!r}")
         if not scales or min(scales) < 1:
             raise ValueError(f"scales: expected one or more sides of at least 1 pixel, got {list(scales)}")
         self.backbone = backbone
@@ -66,6 +74,7 @@ class RegionFeatures:
         self.target_area = target_area
         self.longest = longest
         self.normalization = normalization
+        self.projection = projection
         self.receptive_field = spp_ops.receptive_field(backbone)
         self._smallest = smallest_input(backbone)
 
@@ -99,15 +108,22 @@ class RegionFeatures:
             windows: [R, 4] in image pixels; a map that none of them is pooled from is not computed: it is zeros, which
                 take no memory. None: all maps are wanted.
         """
-        rules = [
-            spp_ops.Projection.receptive_field(self.receptive_field, image_scale, self.inset)
-            for _, image_scale in resized
-        ]
+        rules = [self.project(image_scale) for _, image_scale in resized]
         stack = Strips(self.backbone)
         wanted = set(range(len(rules))) if windows is None else self._used(windows, rules)
         return ScaledMaps(
             [stack(pixels) if m in wanted else self._blank(pixels) for m, (pixels, _) in enumerate(resized)], rules
         )
+
+    def project(self, image_scale: tuple[float, float]) -> spp_ops.Projection:
+        """Return the rule for an image that was resized by these factors (x, y)."""
+        field = self.receptive_field
+        if self.projection == "receptive_field":
+            return spp_ops.Projection.receptive_field(field, image_scale, self.inset)
+        if self.projection == "floor_ceil":
+            return spp_ops.Projection.floor_ceil(field.stride, image_scale)
+        x, y = (scale / stride for scale, stride in zip(image_scale, field.stride, strict=True))
+        return spp_ops.Projection.rounded((x, y))
 
     def _used(self, windows: Tensor, rules: list[spp_ops.Projection]) -> set[int]:
         """Which maps windows are pooled from; the first one at least."""

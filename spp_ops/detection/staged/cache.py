@@ -19,7 +19,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-import spp_ops
 from spp_ops._core.checks import level_pairs
 from spp_ops.detection.features.regions import RegionFeatures, ScaledMaps
 from spp_ops.detection.staged.samples import TrainingSample
@@ -76,7 +75,7 @@ class MapStore:
         Raises:
             ValueError: a file is damaged.
         """
-        device, field = _device(self._regions.backbone), self._regions.receptive_field
+        device = _device(self._regions.backbone)
         maps, projections = [], []
         for path in paths:
             try:
@@ -85,7 +84,7 @@ class MapStore:
                 x, y = tensors["image_scale"].tolist()
             except (SafetensorError, KeyError, ValueError, OSError) as error:
                 raise ValueError(f"{path}: not an image's map ({error}); delete it to have it made again") from error
-            projections.append(spp_ops.Projection.receptive_field(field, (x, y), self._regions.inset))
+            projections.append(self._regions.project((x, y)))
         return ScaledMaps(maps, projections)
 
     @torch.inference_mode()
