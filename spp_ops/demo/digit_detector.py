@@ -17,8 +17,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from spp_ops.datasets.detection import DetectionImages
+from spp_ops.datasets.formats.voc import read_voc_detection
 from spp_ops.datasets.image import load_image
-from spp_ops.datasets.voc_detection import read_voc_detection
 from spp_ops.demo.digits import write_digit_voc
 from spp_ops.demo.gallery import Shown, save_gallery
 from spp_ops.detection.detections import Detections

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 
-from spp_ops.datasets.voc import split_file, write_annotation, write_list
+from spp_ops.datasets.formats.voc_files import split_file
+from spp_ops.datasets.formats.voc_xml import write_annotation, write_list
 from spp_ops.demo.digit_scenes import Sources, draw_scene
 from spp_ops.engine.files import atomic_write
 
