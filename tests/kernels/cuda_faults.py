@@ -32,6 +32,155 @@ def _faults(file: str, *faults: tuple[str, ...]) -> list[Fault]:
 
 FAULTS = [
     *_faults(
+        "cuda/resident.h",
+        (
+            "no barrier before the next slice",
+            "__syncthreads();  // the next block's slice",
+            "// the next block's slice",
+        ),
+        ("no barrier after listing", "static_cast<int32_t>(row);\n    sync_warp();", "static_cast<int32_t>(row);"),
+        ("no barrier before merging", ">= 0) sync_warp();", ">= 0) continue;"),
+        (
+            "no barrier after the way out",
+            "store_level(l, first, count);\n    sync_warp();",
+            "store_level(l, first, count);",
+        ),
+        ("rows of every source", "args_.sources[row] == source_", "args_.sources[row] >= 0"),
+        ("own lane listed too", "((1u << lane_) - 1)", "((2u << lane_) - 1)"),
+        ("rows past the span", "row < end && ", "row < args_.rows && "),
+        (
+            "rows of one share only",
+            "int64_t{args_.shares} * kResidentThreads",
+            "kResidentThreads",
+            "every share pools all rows and writes the same",
+        ),
+        (
+            "rows of a share missing",
+            "share_ * int64_t{kResidentThreads} + warp_",
+            "share_ * int64_t{2 * kResidentThreads} + warp_",
+        ),
+        ("last row of a list dropped", "if (listed == 0) break;", "if (listed <= 1) break;"),
+        ("empty bins not zeroed", "if (any_lane(empty)) zero_empty_bins(count);", ""),
+        ("empty bins of one lane", "if (any_lane(empty))", "if (empty)"),
+        ("merge from the wrong row", "bin_row * level.merged_rows * finer.columns", "bin_row * finer.columns"),
+        ("merge without the last column", "x < level.merged_columns; ++x", "x < level.merged_columns - 1; ++x"),
+        ("merge of the first channel", "channel * finer.bins() +", "0 * channel +"),
+        (
+            "runs past the last channel",
+            "channels_ * bins - offset);\n      if constexpr",
+            "kChannels * bins - offset);\n      if constexpr",
+        ),
+        (
+            "indices past the last channel",
+            "channels_ * bins - offset);\n      }",
+            "kChannels * bins - offset);\n      }",
+        ),
+        ("share and image mixed up", "image_ = block / args.shares", "image_ = block % args.images"),
+        (
+            "blocks of a small grid missing",
+            "block < args.blocks; block += gridDim.x",
+            "block < args.blocks; block += args.blocks",
+        ),
+        (
+            "output row in 32 bits",
+            "row * args_.output_stride + start + offset",
+            "int64_t{static_cast<int32_t>(row * args_.output_stride)} + start + offset",
+        ),
+    ),
+    *_faults(
+        "cuda/resident_tables.h",
+        ("no barrier before doubling", "++s) {\n      __syncthreads();", "++s) {"),
+        ("no barrier after doubling", "    }\n    __syncthreads();\n  }", "    }\n  }"),
+        ("last square of a row missing", "2 * half > map_.width) continue;", "2 * half >= map_.width) continue;"),
+        ("last row of squares missing", "2 * half > map_.height ||", "2 * half >= map_.height ||"),
+        ("square without its last corner", "Cell(tables_[bottom + half]))", "Cell(tables_[top + half]))"),
+        ("two columns of squares always", "bin.height <= 2 * side && bin.width <= 2 * side", "bin.height <= 2 * side"),
+        ("square not moved back", "smaller(y, bin.height - side)", "y"),
+        (
+            "column of squares not moved back",
+            "smaller(x + side, bin.width - side) - left",
+            "smaller(x + side, bin.width - 1) - left",
+        ),
+        ("three squares of four", "larger_of(larger_of(a, b, c), d)", "larger_of(a, b, c)"),
+        ("vector read past the last channels", "map_.whole_vectors && own == Cell::kChannels", "map_.whole_vectors"),
+        ("channel stride of one", "E::of(at[c * map_.channel_stride], i)", "E::of(at[c], i)"),
+        ("padding reads a channel", "if (c < own) cell", "if (c <= own) cell"),
+        (
+            "image offset in 32 bits",
+            "image * map_.image_stride",
+            "int64_t{static_cast<int32_t>(image * map_.image_stride)}",
+        ),
+        (
+            "channel offset in 32 bits",
+            "first * map_.channel_stride",
+            "int64_t{static_cast<int32_t>(first * map_.channel_stride)}",
+        ),
+        ("row offset in 32 bits", "y * map_.row_stride", "int64_t{static_cast<int32_t>(y * map_.row_stride)}"),
+        (
+            "column offset in 32 bits",
+            "(i - y * map_.width) * map_.column_stride",
+            "int64_t{static_cast<int32_t>((i - y * map_.width) * map_.column_stride)}",
+        ),
+    ),
+    *_faults(
+        "cuda/place_bins.h",
+        (
+            "larger square than fits",
+            "__clz(smaller(rows.size(), columns.size()))",
+            "__clz(larger(rows.size(), columns.size()))",
+        ),
+        ("cell of the row only", "rows.begin * width + columns.begin", "rows.begin * width"),
+        ("bad row of zeros", "= nan_of<T>();", "= T{};"),
+        ("bad row half filled", "i < columns; i += threads", "i < columns / 2; i += threads"),
+        ("bad row keeps old cells", "= static_cast<Index>(kNoCell);", "= static_cast<Index>(0);"),
+        (
+            "columns by the rows' number",
+            "level.columns, bin - row * level.columns, map.width",
+            "level.columns, row, map.width",
+        ),
+        ("rows of a small grid missing", "int64_t{gridDim.x} * kPlaceBinsThreads;\n  for", "total;\n  for"),
+    ),
+    *_faults(
+        "cuda/resident_plan.h",
+        (
+            "runs at any address",
+            "reinterpret_cast<uintptr_t>(args.output) % (channels_of_vector * sizeof(T)) == 0",
+            "true",
+        ),
+        (
+            "runs of indices at any address",
+            "reinterpret_cast<uintptr_t>(args.indices) % (channels_of_vector * index_bytes) == 0",
+            "true",
+            "indices are the operator's own memory, and begin on a boundary",
+        ),
+        ("runs at any row stride", "fits(args.output_stride) && ", ""),
+        ("runs of odd rows of indices", "fits(args.channels * args.pyramid.bins) && ", ""),
+        ("runs at any level", "fits(args.channels * level.first_bin) &&", ""),
+        (
+            "tables of the last map",
+            "table_vectors = larger(table_vectors, (doublings",
+            "table_vectors = larger<int64_t>(0, (doublings",
+        ),
+        (
+            "more cells than a record names",
+            "cells <= kMostResidentCells && ",
+            "",
+            "no shared memory there is holds as many",
+        ),
+        (
+            "sources of one map",
+            "int64_t{args.map_count} * args.images;\n  plan.place",
+            "int64_t{1} * args.images;\n  plan.place",
+        ),
+        (
+            "one share too few rows",
+            "ceil_div(rows, kResidentThreads)",
+            "ceil_div(rows, 2 * kResidentThreads)",
+            "fewer blocks share the rows",
+        ),
+        ("batch of one row", "pool.batch = kMostBatchRows;", "pool.batch = 1;", "a warp works on one row at a time"),
+    ),
+    *_faults(
         "cuda/forward_plan.h",
         (
             "vector address unchecked",
@@ -246,8 +395,6 @@ FAULTS = [
         ("no barrier before the next block", "__syncthreads();  // the next block's", "// the next block's"),
         ("rows of every source", "args_.sources[first + i] == source_", "args_.sources[first + i] >= 0"),
         ("band begins at its end", "map_->bands * args.band_cells);", "map_->bands * (args.band_cells - 1));"),
-        ("spans from their ends", "args.rows - 1 - r", "args.rows - r"),
-        ("source past the last one", "source < 0 || source >= args.source_count", "source < 0"),
         ("additions of one row", "args_.rows * args_.pyramid.bins)", "args_.pyramid.bins)"),
         ("gradient column stride of one", "column * args_.grad_column_stride", "column"),
         (
@@ -255,7 +402,13 @@ FAULTS = [
             "block < args.blocks; block += gridDim.x",
             "block < args.blocks; block += args.blocks",
         ),
+    ),
+    *_faults(
+        "cuda/spans.cu",
+        ("spans from their ends", "args.rows - 1 - r", "args.rows - r"),
+        ("source past the last one", "source < 0 || source >= args.source_count", "source < 0"),
         ("spans of a small grid missing", "int64_t{gridDim.x} * kSpanThreads;\n  for", "args.rows;\n  for"),
+        ("spans begin at 0", "args.spans, 0xFF, bytes", "args.spans, 0, bytes"),
     ),
     *_faults(
         "cuda/sums.h",
@@ -280,7 +433,6 @@ FAULTS = [
     ),
     *_faults(
         "cuda/backward.cu",
-        ("spans begin at 0", "0xFF, bytes, stream", "0, bytes, stream"),
         (
             "cells of the last band",
             "map.bands = static_cast<int32_t>(ceil_div(map.cells, band_cells))",

@@ -52,7 +52,20 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def tests() -> subprocess.CompletedProcess[str]:
-    options = ("-q", "-x", "--noconftest", "--tb=no", "-p", "no:cacheprovider", "-k", f"not {LEFT_OUT}")
+    # Without the configuration of the checkout around the copy, whose tests it would import.
+    options = (
+        "-c",
+        os.devnull,
+        "--rootdir",
+        ".",
+        "-q",
+        "-x",
+        "--tb=no",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        f"not {LEFT_OUT}",
+    )
     return run("-m", "pytest", *options, *TESTS)
 
 

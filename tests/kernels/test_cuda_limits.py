@@ -8,14 +8,16 @@ from collections.abc import Iterator
 import cuda_rules as rules
 import numpy as np
 import pytest
-from cuda_cases import HOST, INDICES, TYPES, Case, check_forward, configure, encode
+from cuda_cases import HOST, INDICES, NO_SLICE, TYPES, Case, check_forward, configure, encode
 
 CELLS = rules.Rule(rules.Axis(high=rules.Corner()), rules.Axis(high=rules.Corner()), rules.AS_IS)
 LEVELS = [(3, 2), (2, 2), (1, 1)]
 
 
-@pytest.fixture(autouse=True)
-def _usual_device() -> Iterator[None]:
+@pytest.fixture(autouse=True, params=[None, NO_SLICE], ids=["resident", "global"])
+def _device(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Both ways of forward: tables in shared memory where slices fit, and in global memory."""
+    configure(**({} if request.param is None else {"max_shared_bytes": request.param}))
     yield
     configure()
 
@@ -137,8 +139,8 @@ def test_more_rows_of_one_image_than_a_list_holds(deterministic: bool, images: i
     gradients = random.integers(-3, 4, (rows, 2)).astype(np.float32)
     cells = random.integers(0, 6, gradients.shape)
     sources = (random.random(rows) < 0.1).astype(np.int32) * (images - 1)
-    for seed in (None, 0, 1):
-        configure(random_order=seed is not None, seed=seed or 0)
+    for order in ({}, {"random_order": True, "seed": 1}):
+        configure(**order)
         got = HOST.backward(gradients, 0, cells.astype(np.int32), sources, [(1, 1)], [(2, 3)], images, 2, deterministic)
         expected = rules.backward(gradients, cells, sources, [(1, 1)], [(2, 3)], images, 2)[0]
         np.testing.assert_array_equal(got[0], expected)

@@ -1,0 +1,140 @@
+// Which calls pool from resident slices, and how: decided on the host.
+#pragma once
+
+#include "forward_plan.h"
+#include "resident.h"
+
+namespace spp::cuda {
+
+struct ResidentPlan {
+  bool possible;  // else forward_plan.h serves the call
+  PlaceBinsArgs place;
+  SpanArgs spans;
+  ResidentArgs pool;
+  size_t shared_bytes;
+  size_t workspace_bytes;
+};
+
+// How many tables a slice of a map gets: as many as its bins can use, or one less if shared memory is short; -1: not
+// even that.
+inline int32_t resident_doublings(const FeatureMap& map, const Pyramid& pyramid, int64_t most_bytes) {
+  const int64_t cells = int64_t{map.height} * map.width;
+  const int32_t wanted = smaller(wanted_doublings(map, pyramid), kMostResidentDoublings);
+  for (int32_t doublings = wanted; doublings >= larger(wanted - 1, 0); --doublings) {
+    const size_t bytes = resident_shared_bytes((doublings + 1) * cells, 1, pyramid.bins);
+    if (cells <= kMostResidentCells && static_cast<int64_t>(bytes) <= most_bytes) return doublings;
+  }
+  return -1;
+}
+
+// The rows of a warp's batch, and the shared memory of a block: two blocks share a multiprocessor where they can.
+inline void choose_batch(ResidentArgs& pool, int64_t block_bytes, int64_t processor_bytes) {
+  const auto bytes = [&](int32_t batch) {
+    return static_cast<int64_t>(resident_shared_bytes(pool.table_vectors, batch, pool.pyramid.bins));
+  };
+  constexpr int64_t kSystemBytes = 1024;  // that every block takes besides its own
+  const int64_t shared = processor_bytes / kResidentBlocks - kSystemBytes;
+  const int64_t most = smaller(bytes(1) <= shared ? shared : block_bytes, block_bytes);
+  pool.batch = kMostBatchRows;
+  while (pool.batch > 1 && bytes(pool.batch) > most) --pool.batch;
+}
+
+// Blocks that share the rows of a slice, where there are fewer slices than the device takes at once.
+inline int32_t choose_shares(int64_t slices, size_t shared_bytes, int64_t processor_bytes, int64_t rows) {
+  const int64_t together = smaller<int64_t>(processor_bytes / static_cast<int64_t>(shared_bytes), kResidentBlocks);
+  const int64_t blocks = device_attribute(cudaDevAttrMultiProcessorCount) * larger<int64_t>(together, 1);
+  const int64_t useful = ceil_div(rows, kResidentThreads);  // so that every warp has rows to look at
+  return static_cast<int32_t>(clamp<int64_t>(blocks / larger<int64_t>(slices, 1), 1, useful));
+}
+
+template <typename T>
+bool leaves_in_runs(const ForwardArgs& args, const Level& level, int channels_of_vector, size_t index_bytes) {
+  const auto fits = [&](int64_t number) { return number % channels_of_vector == 0; };
+  return fits(args.output_stride) && fits(args.channels * args.pyramid.bins) && fits(args.channels * level.first_bin) &&
+         reinterpret_cast<uintptr_t>(args.output) % (channels_of_vector * sizeof(T)) == 0 &&
+         reinterpret_cast<uintptr_t>(args.indices) % (channels_of_vector * index_bytes) == 0;
+}
+
+template <typename T, typename Index>
+ResidentPlan plan_resident(const ForwardArgs& args, void* workspace) {
+  using Cell = Vector<Entries<T, Index>>;
+  ResidentPlan plan{};
+  const int64_t block_bytes = device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+  if (args.boxes.count > INT32_MAX || !tables_pay(args, args.pyramid)) return plan;
+  ResidentArgs& pool = plan.pool;
+  const int64_t vectors = ceil_div(args.channels, Cell::kChannels);
+  int64_t table_vectors = 0;
+  for (int32_t m = 0; m < args.map_count; ++m) {
+    const FeatureMap& map = args.maps[m];
+    const int32_t doublings = resident_doublings(map, args.pyramid, block_bytes);
+    if (doublings < 0) return plan;
+    pool.maps[m] = {map.data,
+                    map.image_stride,
+                    map.channel_stride,
+                    map.row_stride,
+                    map.column_stride,
+                    0,
+                    map.height,
+                    map.width,
+                    Divider(static_cast<uint32_t>(larger(map.width, 1))),
+                    doublings,
+                    reads_whole_vectors<T>(map, Cell::kChannels)};
+    plan.place.doublings[m] = doublings;
+    table_vectors = larger(table_vectors, (doublings + 1) * int64_t{map.height} * map.width);
+  }
+  plan.possible = true;
+  const int64_t processor_bytes = device_attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+  pool.pyramid = args.pyramid;
+  pool.table_vectors = static_cast<int32_t>(table_vectors);
+  choose_batch(pool, block_bytes, processor_bytes);
+  plan.shared_bytes = resident_shared_bytes(table_vectors, pool.batch, args.pyramid.bins);
+  const int64_t slices = args.map_count * args.images * vectors;
+  pool.shares = choose_shares(slices, plan.shared_bytes, processor_bytes, args.boxes.count);
+  for (int32_t m = 0; m < args.map_count; ++m) pool.maps[m].blocks = args.images * pool.shares * vectors;
+  pool.blocks = slices * pool.shares;
+
+  for (int32_t l = 0; l < args.pyramid.count; ++l) {
+    const Level& level = args.pyramid.levels[l];
+    const uint32_t bins = static_cast<uint32_t>(level.bins());
+    pool.levels[l] = {level.source < 0 ? pool.per_row : -1, Divider(bins),
+                      Divider(static_cast<uint32_t>(level.columns)), Divider(bins * Cell::kChannels),
+                      leaves_in_runs<T>(args, level, Cell::kChannels, sizeof(Index))};
+    plan.place.first[l] = pool.levels[l].first;
+    if (level.source < 0) pool.per_row += level.bins();
+  }
+
+  Workspace memory(workspace);
+  const int64_t source_count = int64_t{args.map_count} * args.images;
+  plan.place.sources = args.sources != nullptr ? args.sources : memory.take<int32_t>(args.boxes.count);
+  plan.place.bins = memory.take<BinSquares>(args.boxes.count * pool.per_row);
+  plan.place.per_row = pool.per_row;
+  plan.place.forward = args;
+  plan.spans = {plan.place.sources, source_count, args.boxes.count,
+                source_count > 1 ? memory.take<uint64_t>(2 * source_count) : nullptr};
+  plan.workspace_bytes = memory.used();
+
+  pool.bins = plan.place.bins;
+  pool.sources = plan.place.sources;
+  pool.spans = plan.spans.spans;
+  pool.rows = args.boxes.count;
+  pool.channels = args.channels;
+  pool.vectors = vectors;
+  pool.map_count = args.map_count;
+  pool.images = args.images;
+  pool.output = args.output;
+  pool.output_stride = args.output_stride;
+  pool.indices = args.indices;
+  return plan;
+}
+
+template <typename T, typename Index>
+void run_resident(const ResidentPlan& plan, Stream stream) {
+  const int64_t bins = plan.place.forward.boxes.count * plan.place.per_row;
+  launch("place_bins", place_bins<T, Index>, {ceil_div(bins, kPlaceBinsThreads), 1, kPlaceBinsThreads, 0}, stream,
+         plan.place);
+  find_spans(plan.spans, stream);
+  launch("pool_resident", pool_resident<T, Index>, {plan.pool.blocks, 1, kResidentThreads, plan.shared_bytes}, stream,
+         plan.pool);
+}
+
+}  // namespace spp::cuda
