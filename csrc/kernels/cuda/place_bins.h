@@ -11,12 +11,28 @@ namespace spp::cuda {
 
 constexpr int64_t kMostResidentCells = UINT16_MAX;  // of a map: a cell has a number of 16 bits
 
-// A bin on its map, and the table that serves it: the one of the largest squares that fit the bin.
+// How a bin is covered by squares of the tables. Where four of the largest that fit it do, as they mostly do: the place
+// of the first one in the tables, and how far down and right the others are. Else the bin itself: its first cell, its
+// sides, and its table. `corner` tells them apart by its sign.
 struct alignas(8) BinSquares {
-  uint16_t cell;    // the first one
-  uint16_t height;  // 0: the bin has no cells
-  uint16_t width;
-  uint16_t table;  // of squares of 2^table x 2^table cells
+  int32_t corner;
+  uint16_t down;   // in cells, or the height of the bin
+  uint16_t right;  // or its width
+
+  static constexpr int32_t kEmpty = INT32_MIN;  // a bin without cells
+  static constexpr int kCellBits = 16;
+
+  __device__ static BinSquares four(int32_t corner, int32_t down, int32_t right) {
+    return {corner, static_cast<uint16_t>(down), static_cast<uint16_t>(right)};
+  }
+  __device__ static BinSquares of_bin(int32_t cell, int32_t table, int32_t height, int32_t width) {
+    return {~(table << kCellBits | cell), static_cast<uint16_t>(height), static_cast<uint16_t>(width)};
+  }
+
+  __device__ bool is_four() const { return corner >= 0; }
+  __device__ bool empty() const { return corner == kEmpty; }
+  __device__ int32_t cell() const { return ~corner & ((1 << kCellBits) - 1); }
+  __device__ int32_t table() const { return ~corner >> kCellBits; }
 };
 
 struct PlaceBinsArgs {
@@ -30,11 +46,16 @@ struct PlaceBinsArgs {
 
 constexpr int kPlaceBinsThreads = 128;
 
-inline __device__ BinSquares squares_of(const Range& rows, const Range& columns, int32_t width, int32_t doublings) {
-  if (rows.empty() || columns.empty()) return {0, 0, 0, 0};
-  const int32_t table = smaller(31 - __clz(smaller(rows.size(), columns.size())), doublings);
-  return {static_cast<uint16_t>(rows.begin * width + columns.begin), static_cast<uint16_t>(rows.size()),
-          static_cast<uint16_t>(columns.size()), static_cast<uint16_t>(table)};
+__device__ inline BinSquares squares_of(const Range& rows, const Range& columns, const FeatureMap& map,
+                                        int32_t doublings) {
+  const int32_t height = rows.size();
+  const int32_t width = columns.size();
+  if (height <= 0 || width <= 0) return {BinSquares::kEmpty, 0, 0};
+  const int32_t table = smaller(31 - __clz(smaller(height, width)), doublings);
+  const int32_t side = 1 << table;
+  const int32_t cell = rows.begin * map.width + columns.begin;
+  if (height > 2 * side || width > 2 * side) return BinSquares::of_bin(cell, table, height, width);
+  return BinSquares::four(table * map.height * map.width + cell, (height - side) * map.width, width - side);
 }
 
 // A bad row belongs to no slice: here it gets its NaN, shared among its threads.
@@ -73,7 +94,7 @@ __global__ void __launch_bounds__(kPlaceBinsThreads) place_bins(const __grid_con
       const Range rows = bin_range(place.window.y, place.window.height, level.rows, row, map.height);
       const Range columns =
           bin_range(place.window.x, place.window.width, level.columns, bin - row * level.columns, map.width);
-      args.bins[i] = squares_of(rows, columns, map.width, args.doublings[place.map]);
+      args.bins[i] = squares_of(rows, columns, map, args.doublings[place.map]);
     }
   }
 }

@@ -17,26 +17,28 @@ struct ResidentPlan {
 
 // How many tables a slice of a map gets: as many as its bins can use, or one less if shared memory is short; -1: not
 // even that.
-inline int32_t resident_doublings(const FeatureMap& map, const Pyramid& pyramid, int64_t most_bytes) {
+inline int32_t resident_doublings(const FeatureMap& map, const ResidentArgs& args, int channels, int64_t most_bytes) {
   const int64_t cells = int64_t{map.height} * map.width;
-  const int32_t wanted = smaller(wanted_doublings(map, pyramid), kMostResidentDoublings);
+  const int32_t wanted = wanted_doublings(map, args.pyramid);
   for (int32_t doublings = wanted; doublings >= larger(wanted - 1, 0); --doublings) {
-    const size_t bytes = resident_shared_bytes((doublings + 1) * cells, 1, pyramid.bins);
+    const size_t bytes = resident_shared_bytes((doublings + 1) * cells, args, channels);
     if (cells <= kMostResidentCells && static_cast<int64_t>(bytes) <= most_bytes) return doublings;
   }
   return -1;
 }
 
 // The rows of a warp's batch, and the shared memory of a block: two blocks share a multiprocessor where they can.
-inline void choose_batch(ResidentArgs& pool, int64_t block_bytes, int64_t processor_bytes) {
+inline void choose_batch(ResidentArgs& pool, int channels, int64_t block_bytes, int64_t processor_bytes) {
   const auto bytes = [&](int32_t batch) {
-    return static_cast<int64_t>(resident_shared_bytes(pool.table_vectors, batch, pool.pyramid.bins));
+    pool.batch = batch;
+    return static_cast<int64_t>(resident_shared_bytes(pool.table_vectors, pool, channels));
   };
   constexpr int64_t kSystemBytes = 1024;  // that every block takes besides its own
   const int64_t shared = processor_bytes / kResidentBlocks - kSystemBytes;
   const int64_t most = smaller(bytes(1) <= shared ? shared : block_bytes, block_bytes);
-  pool.batch = kMostBatchRows;
-  while (pool.batch > 1 && bytes(pool.batch) > most) --pool.batch;
+  int32_t batch = kMostBatchRows;
+  while (batch > 1 && bytes(batch) > most) --batch;
+  pool.batch = batch;
 }
 
 // Blocks that share the rows of a slice, where there are fewer slices than the device takes at once.
@@ -60,13 +62,28 @@ ResidentPlan plan_resident(const ForwardArgs& args, void* workspace) {
   using Cell = Vector<Entries<T, Index>>;
   ResidentPlan plan{};
   const int64_t block_bytes = device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
-  if (args.boxes.count > INT32_MAX || !tables_pay(args, args.pyramid)) return plan;
+  // Rows, and the columns of one, are numbered in 32 bits.
+  if (args.boxes.count > INT32_MAX || args.channels * args.pyramid.bins > INT32_MAX ||
+      !tables_pay(args, args.pyramid)) {
+    return plan;
+  }
   ResidentArgs& pool = plan.pool;
+  pool.pyramid = args.pyramid;
+  pool.batch = 1;
+  pool.runs = true;
+  for (int32_t l = 0; l < args.pyramid.count; ++l) {
+    const Level& level = args.pyramid.levels[l];
+    pool.runs = pool.runs && leaves_in_runs<T>(args, level, Cell::kChannels, sizeof(Index));
+    int32_t& bins = level.source < 0 ? pool.per_row : pool.merged;
+    pool.first[l] = bins;
+    plan.place.first[l] = level.source < 0 ? bins : -1;
+    bins += level.bins();
+  }
   const int64_t vectors = ceil_div(args.channels, Cell::kChannels);
   int64_t table_vectors = 0;
   for (int32_t m = 0; m < args.map_count; ++m) {
     const FeatureMap& map = args.maps[m];
-    const int32_t doublings = resident_doublings(map, args.pyramid, block_bytes);
+    const int32_t doublings = resident_doublings(map, pool, Cell::kChannels, block_bytes);
     if (doublings < 0) return plan;
     pool.maps[m] = {map.data,
                     map.image_stride,
@@ -84,24 +101,13 @@ ResidentPlan plan_resident(const ForwardArgs& args, void* workspace) {
   }
   plan.possible = true;
   const int64_t processor_bytes = device_attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor);
-  pool.pyramid = args.pyramid;
   pool.table_vectors = static_cast<int32_t>(table_vectors);
-  choose_batch(pool, block_bytes, processor_bytes);
-  plan.shared_bytes = resident_shared_bytes(table_vectors, pool.batch, args.pyramid.bins);
+  choose_batch(pool, Cell::kChannels, block_bytes, processor_bytes);
+  plan.shared_bytes = resident_shared_bytes(table_vectors, pool, Cell::kChannels);
   const int64_t slices = args.map_count * args.images * vectors;
   pool.shares = choose_shares(slices, plan.shared_bytes, processor_bytes, args.boxes.count);
   for (int32_t m = 0; m < args.map_count; ++m) pool.maps[m].blocks = args.images * pool.shares * vectors;
   pool.blocks = slices * pool.shares;
-
-  for (int32_t l = 0; l < args.pyramid.count; ++l) {
-    const Level& level = args.pyramid.levels[l];
-    const uint32_t bins = static_cast<uint32_t>(level.bins());
-    pool.levels[l] = {level.source < 0 ? pool.per_row : -1, Divider(bins),
-                      Divider(static_cast<uint32_t>(level.columns)), Divider(bins * Cell::kChannels),
-                      leaves_in_runs<T>(args, level, Cell::kChannels, sizeof(Index))};
-    plan.place.first[l] = pool.levels[l].first;
-    if (level.source < 0) pool.per_row += level.bins();
-  }
 
   Workspace memory(workspace);
   const int64_t source_count = int64_t{args.map_count} * args.images;
@@ -119,7 +125,6 @@ ResidentPlan plan_resident(const ForwardArgs& args, void* workspace) {
   pool.rows = args.boxes.count;
   pool.channels = args.channels;
   pool.vectors = vectors;
-  pool.map_count = args.map_count;
   pool.images = args.images;
   pool.output = args.output;
   pool.output_stride = args.output_stride;

@@ -54,33 +54,39 @@ class ResidentTables {
     __syncthreads();
   }
 
-  // The maximum over a bin, from the largest squares that fit it; those at its far edges are moved back into it.
-  __device__ Cell pool(const BinSquares& bin) const {
+  // The maximum over a bin.
+  __device__ Cell pool(const BinSquares& squares) const {
+    if (squares.is_four()) return four(squares.corner, squares.down, squares.right);
+    return squares.empty() ? Cell::empty() : pool_long(squares);
+  }
+
+ private:
+  // Covers the bin with the largest squares that fit it; those at its far edges are moved back into it.
+  __device__ Cell pool_long(const BinSquares& bin) const {
+    const int32_t side = 1 << bin.table();
+    const int32_t corner = bin.table() * cells() + bin.cell();
+    const int32_t height = bin.down;
+    const int32_t width = bin.right;
     Cell best = Cell::empty();
-    if (bin.height == 0) return best;
-    const int32_t side = 1 << bin.table;
-    const int32_t corner = bin.table * cells() + bin.cell;
-    if (bin.height <= 2 * side && bin.width <= 2 * side) return four(corner, bin.height - side, bin.width - side);
 #pragma unroll 1
-    for (int32_t y = 0; y < bin.height; y += 2 * side) {
-      const int32_t top = smaller(y, bin.height - side);
-      const int32_t down = smaller(y + side, bin.height - side) - top;
+    for (int32_t y = 0; y < height; y += 2 * side) {
+      const int32_t top = smaller(y, height - side) * map_.width;
+      const int32_t down = smaller(y + side, height - side) * map_.width - top;
 #pragma unroll 1
-      for (int32_t x = 0; x < bin.width; x += 2 * side) {
-        const int32_t left = smaller(x, bin.width - side);
-        const int32_t right = smaller(x + side, bin.width - side) - left;
-        best = larger_of(best, four(corner + top * map_.width + left, down, right));
+      for (int32_t x = 0; x < width; x += 2 * side) {
+        const int32_t left = smaller(x, width - side);
+        const int32_t right = smaller(x + side, width - side) - left;
+        best = larger_of(best, four(corner + top + left, down, right));
       }
     }
     return best;
   }
 
- private:
   __device__ int32_t cells() const { return map_.height * map_.width; }
 
-  // Four squares: at a corner, `down` rows below it, `right` columns beside it, and both.
+  // Four squares: at a corner, `down` cells below it, `right` cells beside it, and both.
   __device__ Cell four(int32_t corner, int32_t down, int32_t right) const {
-    const int32_t below = corner + down * map_.width;
+    const int32_t below = corner + down;
     const Cell a = tables_[corner];
     const Cell b = tables_[corner + right];
     const Cell c = tables_[below];
