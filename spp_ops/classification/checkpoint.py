@@ -19,6 +19,7 @@ from spp_ops.classification.config import (
 )
 from spp_ops.engine.config import as_data, expect
 from spp_ops.engine.files import atomic_write
+from spp_ops.engine.skeleton import skeleton
 from spp_ops.models import SPPNet
 
 FILE_NAME = "checkpoint.pt"
@@ -105,7 +106,7 @@ class Checkpoint:
         return net.eval()
 
     def _without_numbers(self) -> SPPNet:
-        with torch.device("meta"):
+        with skeleton():
             return self.network.build(len(self.classes))
 
     def _check(self) -> None:

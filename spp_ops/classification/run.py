@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from rich.console import Console
 from torch import nn
 
@@ -25,6 +25,9 @@ from spp_ops.engine.distributed import make_fabric
 from spp_ops.engine.journal import PLOT_NAME, Journal
 from spp_ops.engine.seeds import seed_of
 from spp_ops.models import PAPER_NETWORKS, SPPNet, smallest_input
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _WEIGHTS = 4  # what a seed is for; data.py and training.py have the others
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import MultiStepLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -17,6 +16,9 @@ from spp_ops.classification.config import TrainingConfig
 from spp_ops.classification.data import EpochData, epoch_batches
 from spp_ops.engine.distributed import summed
 from spp_ops.engine.seeds import seed_of
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _NOISE = 3  # what a seed is for; data.py has the others
 _LOSSES_AT_A_TIME = 50  # steps between two looks at the losses, each of which waits for the device

@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from spp_ops.cli._classification import Numbers
-from spp_ops.cli._options import Command
+from spp_ops.cli._options import Command, Numbers
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.joint import JointConfig, JointJob
 

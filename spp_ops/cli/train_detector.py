@@ -10,12 +10,11 @@ from typing import Any
 import click
 import torch
 
-from spp_ops.cli._classification import Numbers
 from spp_ops.cli._console import Output, yellow_lines
 from spp_ops.cli._data import DataOptions, data_options, is_first_process
 from spp_ops.cli._detection import proposals_option
 from spp_ops.cli._joint import JOINT_OPTIONS, joint_options, make_joint_config, make_joint_job
-from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._options import Numbers, device_option, examples, seed_option
 from spp_ops.cli._outputs import to_folder
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.problems import Notice

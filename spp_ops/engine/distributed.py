@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Precision: TypeAlias = Literal["32-true", "bf16-mixed", "16-mixed"]  # of the arithmetic in training
 Item = TypeVar("Item")
@@ -23,6 +24,9 @@ def make_fabric(device: torch.device, precision: Precision = "32-true") -> Fabri
             own.
         precision: of the arithmetic in training.
     """
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
     accelerator = "cuda" if device.type == "cuda" else "cpu"
     world = int(os.environ.get("WORLD_SIZE", "1"))
     common: dict[str, Any] = {"accelerator": accelerator, "precision": precision}

@@ -8,7 +8,6 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch.utils.tensorboard import SummaryWriter
 
 PLOT_NAME = "training.png"  # of the image of a run's history in its folder
 
@@ -31,6 +30,8 @@ class Journal:
         self._epochs = self._bars.add_task("epochs", total=epochs, note="")
         self._steps = self._bars.add_task("training", total=None, note="")
         self._console = console
+        from torch.utils.tensorboard import SummaryWriter
+
         self._scalars = SummaryWriter(str(folder), purge_step=step) if active else None
 
     def begin_epoch(self, epoch: int, batches: int, done: int, note: str = "") -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from shape_images import write_shape_folders, write_shape_voc
 from torch.utils.data import DataLoader
 
 from spp_ops.classification.augmentation import POSITIONS, crop_window, resize_shorter
@@ -15,7 +16,6 @@ from spp_ops.classification.config import TrainingConfig
 from spp_ops.classification.data import TrainingImages, epoch_batches, epoch_size
 from spp_ops.datasets.folders import read_folders
 from spp_ops.datasets.formats.voc_classification import read_voc_classification
-from spp_ops.datasets.generated import write_shape_folders, write_shape_voc
 from spp_ops.datasets.image import ImageError
 
 CONFIG = TrainingConfig(batch_size=8, sizes=(48, 32))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from shape_images import write_shape_folders
 
 from spp_ops.cli import main
-from spp_ops.datasets.generated import write_shape_folders
 
 TRAIN = [
     *("--arch", "squeezenet1_0", "--levels", "2,1", "--hidden", "8", "--device", "cpu"),

@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from rich.console import Console
 
 from spp_ops.datasets.detection import DetectionImages
@@ -28,6 +28,9 @@ from spp_ops.engine.config import difference
 from spp_ops.engine.distributed import make_fabric
 from spp_ops.engine.journal import PLOT_NAME, Journal
 from spp_ops.engine.seeds import seed_of
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _WEIGHTS = 24  # what a seed is for; data.py and training.py have the others
 _SCALE_IMAGES, _SCALE_WINDOWS = 8, 64  # that the size of pooled rows is measured on

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
@@ -18,6 +17,9 @@ from spp_ops.detection.joint.loss import Losses, hardest, window_losses
 from spp_ops.detection.joint.samples import Sample, TrainingSamples, epoch_steps
 from spp_ops.engine.distributed import summed
 from spp_ops.engine.seeds import seed_of
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _NOISE = 23  # what a seed is for; data.py has the others
 _STEPS_AT_A_TIME = 50  # between two looks at the losses, each of which waits for the device

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from lightning_fabric import Fabric
+from typing import TYPE_CHECKING
 
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.detection.detectors.inference import run_detector
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.evaluation.evaluate import evaluate_detections
 from spp_ops.detection.proposals import Boxes
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def mean_ap(
