@@ -19,7 +19,7 @@ from spp_ops.benchmarks.rcnn.results import BFLOAT16, FIVE, ONCE, ONE
 from spp_ops.benchmarks.rcnn.work import products
 from spp_ops.demo import digit_detector
 from spp_ops.demo import main as demo
-from spp_ops.engine.progress import Steps
+from spp_ops.engine.progress import Progress, Work
 from spp_ops.models import SPPNet, create
 
 pytest.importorskip("cv2")
@@ -108,7 +108,7 @@ def test_wrong_features_are_not_timed(
 
 def test_photo_of_one_pixel(tmp_path: Path, small_networks: None) -> None:
     dot = np.zeros((1, 1, 3), np.uint8)
-    _, windows, measured = demo.measure(dot, CPU, SMALL, Steps(Console(file=io.StringIO())))
+    _, windows, measured = demo.measure(dot, CPU, SMALL, Work(Progress(), "demo", 0, "steps"))
     assert windows.tolist() == [[0, 0, 0, 0]]
     assert measured.windows == measured.rcnn_windows == 1
 

@@ -25,13 +25,13 @@ from benchmarks.classification.rows import NETWORK, SIZES, images, test_rows, tr
 from spp_ops.classification.augmentation import POSITIONS
 from spp_ops.classification.config import TrainingConfig
 from spp_ops.classification.data import epoch_size
-from spp_ops.classification.training import Trainer
+from spp_ops.classification.training import ClassifierTrainer
 from spp_ops.classification.views import MULTI_VIEW_SCALES, ScaleViews, make_views
 from spp_ops.engine.config import as_data
 from spp_ops.engine.distributed import make_fabric
 from spp_ops.engine.files import write_json
 from spp_ops.engine.machine import describe_machine
-from spp_ops.engine.seeds import seed_of
+from spp_ops.engine.seeds import Purpose, seed_of
 from spp_ops.models.spp_net import fully_connected
 
 RESULTS = Path(__file__).parents[1] / "results" / "classification" / "heads.json"
@@ -45,7 +45,6 @@ TRAINING = TrainingConfig(epochs=20, batch_size=16, milestones=(10, 16), color_s
 LEARNING_RATES = (1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # small, as rows have a norm of about 20,000
 FOLDS = 4
 TRAINED = {"single-size": (224,), "multi-size": (224, 180)}
-MADE_IN = 7  # what a seed is for
 
 
 class CroppedRows:
@@ -58,7 +57,7 @@ class CroppedRows:
 
     def begin_epoch(self, epoch: int) -> None:
         """Draw the crops."""
-        generator = torch.Generator().manual_seed(seed_of(self._config.seed, MADE_IN, epoch))
+        generator = torch.Generator().manual_seed(seed_of(self._config.seed, Purpose.BENCHMARK, epoch))
         count = len(self._rows)
         position = torch.randint(len(POSITIONS), (count,), generator=generator)
         flipped = torch.randint(2, (count,), generator=generator)
@@ -74,13 +73,12 @@ class CroppedRows:
 
 def train_head(rows: Tensor, labels: Tensor, config: TrainingConfig) -> nn.Module:
     """Train one linear layer."""
-    torch.manual_seed(seed_of(config.seed, MADE_IN))
+    torch.manual_seed(seed_of(config.seed, Purpose.BENCHMARK))
     head = fully_connected(rows.shape[-1], (), 2, 0.0)
     nn.init.zeros_(head[0].weight)  # a linear layer's optimum does not depend on its start
-    trainer = Trainer(head, config, make_fabric(torch.device("cpu")))
-    data = CroppedRows(rows, labels, config)
+    trainer = ClassifierTrainer(head, CroppedRows(rows, labels, config), config, make_fabric(torch.device("cpu")))
     for _ in range(config.epochs):
-        trainer.train_epoch(data)
+        trainer.train_epoch()
     return head.eval()
 
 

@@ -17,6 +17,7 @@ from benchmarks.classification.rows import images
 from spp_ops.classification import Job, NetworkConfig, TrainingConfig, train
 from spp_ops.cli._options import device_option
 from spp_ops.engine.config import as_data
+from spp_ops.engine.display import ConsoleProgress
 from spp_ops.engine.files import write_json
 from spp_ops.engine.machine import describe_machine
 
@@ -34,11 +35,13 @@ RESULTS = Path(__file__).parents[1] / "results" / "classification" / "scratch.js
 def main(epochs: int, size: int, batch_size: int, lr: float, device: torch.device) -> None:
     """Train, print and write the results."""
     network = NetworkConfig("zf5")
-    training = TrainingConfig(epochs=epochs, batch_size=batch_size, sizes=(size,), lr=lr)
+    training = TrainingConfig(epochs=epochs, batch_size=batch_size, sizes=(size,), lr=lr, milestones=())
     begun, worked = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         job = Job(Path(folder))
-        run = train(images("train"), None, network, training, job=job, device=device, console=Console())
+        run = train(
+            images("train"), None, network, training, job=job, device=device, progress=ConsoleProgress(Console())
+        )
     count = epochs * len(images("train"))
     write_json(
         RESULTS,

@@ -22,6 +22,7 @@ from spp_ops.detection import CombinedDetector, SPPDetector
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.joint import JointConfig, JointJob, train_joint
 from spp_ops.engine.config import as_data
+from spp_ops.engine.display import ConsoleProgress
 from spp_ops.engine.files import write_json
 
 TEST_SCALES = {
@@ -33,6 +34,7 @@ TRAINING_SCALES = {"raccoon": (320, 400, 480), "boards": (480, 600, 720)}
 TRAINING = JointConfig(
     epochs=12,
     milestones=(8, 11),
+    warmup=100,
     windows_per_image=512,
     hard_share=0.125,
     frozen_layers=7,
@@ -84,7 +86,15 @@ def train(
         return SPPDetector.load(folder)
     begun = time.perf_counter()
     job = JointJob(folder, str(find_data(*WEIGHTS)), resume=True)
-    one = train_joint(experiment.train, None, detector, config, job=job, device=torch.device("cpu"), console=Console())
+    one = train_joint(
+        experiment.train,
+        None,
+        detector,
+        config,
+        job=job,
+        device=torch.device("cpu"),
+        progress=ConsoleProgress(Console()),
+    )
     rows[seed] = {"training_seconds": time.perf_counter() - begun}
     return one
 

@@ -27,6 +27,7 @@ from spp_ops.detection.detectors.inference import find_windows
 from spp_ops.detection.evaluation.evaluate import evaluate_detections
 from spp_ops.detection.staged import StagedJob, train_rcnn, train_staged
 from spp_ops.engine.config import as_data
+from spp_ops.engine.display import ConsoleProgress
 from spp_ops.engine.files import write_json
 
 PROPOSALS = ProposalConfig(side=200)
@@ -59,7 +60,14 @@ def main(data: str, runs: Path) -> None:
             proposals=PROPOSALS,
         )
         job = StagedJob(runs / f"rcnn-{data}-{number}", str(find_data(*WEIGHTS)), resume=True)
-        trained = train(experiment.train, detector, TRAINING, job=job, device=torch.device("cpu"), console=Console())
+        trained = train(
+            experiment.train,
+            detector,
+            TRAINING,
+            job=job,
+            device=torch.device("cpu"),
+            progress=ConsoleProgress(Console()),
+        )
         row |= test(trained, experiment)
         write_json(file, results)
 

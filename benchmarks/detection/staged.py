@@ -29,6 +29,7 @@ from spp_ops.detection.features.regions import ScaledMaps
 from spp_ops.detection.proposals import Boxes
 from spp_ops.detection.staged import SMALL, StagedConfig, StagedJob, train_staged
 from spp_ops.engine.config import as_data
+from spp_ops.engine.display import ConsoleProgress
 from spp_ops.engine.files import write_json
 
 # Shorter sides of the resized photos; those of the raccoons are the smaller ones, and their objects the larger ones.
@@ -135,7 +136,12 @@ def run(tester: Tester, setting: Setting, config: StagedConfig, runs: Path, row:
     job = StagedJob(folder, str(find_data(*WEIGHTS)), resume=True, maps=runs / "maps")
     begun = time.perf_counter()
     trained = train_staged(
-        tester.experiment.train, detector, config, job=job, device=torch.device("cpu"), console=Console()
+        tester.experiment.train,
+        detector,
+        config,
+        job=job,
+        device=torch.device("cpu"),
+        progress=ConsoleProgress(Console()),
     )
     found: dict[str, Any] = {"training_seconds": time.perf_counter() - begun, "boxes": tester.score(trained)}
     trained.net.head.box = None

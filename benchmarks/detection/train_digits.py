@@ -21,6 +21,7 @@ from spp_ops.detection.detectors.inference import run_detector
 from spp_ops.detection.evaluation.evaluate import evaluate_detections
 from spp_ops.detection.joint import JointConfig, JointJob, train_joint
 from spp_ops.engine.config import as_data
+from spp_ops.engine.display import ConsoleProgress
 from spp_ops.engine.files import write_json
 
 # Digits of 16 pixels have few cells of stride 8 to themselves: windows keep all of them (no inset), and small ones
@@ -70,7 +71,7 @@ def main(run: Path, seed: int, stop_after: int | None) -> None:
         config,
         job=JointJob(run, resume=True, stop_after=stop_after),
         device=torch.device("cpu"),
-        console=console,
+        progress=ConsoleProgress(console),
     )
     detector = trained.changed(proposals=DETECTOR.proposals, scales=TEST_SCALES)
     detector.save(FOLDER, half=True)

@@ -1,9 +1,8 @@
-"""A run's folder and the one file in it that holds all of the run: RUN/checkpoint.pt."""
+"""The one file that holds all of a classifier's run: RUN/checkpoint.pt."""
 
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,10 @@ from spp_ops.classification.config import (
     network_from_data,
     training_from_data,
 )
-from spp_ops.engine.config import as_data, expect
-from spp_ops.engine.files import atomic_write
-from spp_ops.engine.skeleton import skeleton
+from spp_ops.engine.checkpoint import read_checkpoint, write_checkpoint
+from spp_ops.engine.config import expect
 from spp_ops.models import SPPNet
 
-FILE_NAME = "checkpoint.pt"
 _FORMAT = 1
 
 
@@ -51,18 +48,7 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Write the file, atomically."""
-        content = {
-            "format": _FORMAT,
-            "network": as_data(self.network),
-            "training": as_data(self.training),
-            "classes": list(self.classes),
-            "model": self.model,
-            "average": self.average,
-            "progress": self.progress,
-            "history": self.history,
-        }
-        with atomic_write(path) as temporary:
-            torch.save(content, temporary)
+        write_checkpoint(path, self, _FORMAT)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Checkpoint:
@@ -72,32 +58,7 @@ class Checkpoint:
             FileNotFoundError: there is none.
             ValueError: the file holds something else.
         """
-        file = Path(path)
-        file = file / FILE_NAME if file.is_dir() else file
-        if not file.is_file():
-            raise FileNotFoundError(f"no checkpoint of a classifier at {file}")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about damaged files, of which the error says enough
-                content = torch.load(file, map_location="cpu", weights_only=True)
-            if not isinstance(content, dict):
-                raise ValueError(f"it holds a {type(content).__name__}, expected a dict")
-            if content["format"] != _FORMAT:
-                raise ValueError(f"format {content['format']}, expected {_FORMAT}")
-            checkpoint = Checkpoint(
-                network_from_data(content["network"]),
-                training_from_data(content["training"]),
-                tuple(content["classes"]),
-                content["model"],
-                content["average"],
-                content["progress"],
-                content["history"],
-            )
-            checkpoint._check()
-            return checkpoint
-        except Exception as error:  # torch's reader raises whatever damaged bytes lead it into
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ValueError(f"{file} is not a classifier's checkpoint: {reason}") from error
+        return read_checkpoint(path, "a classifier", _FORMAT, _build)
 
     def classifier(self) -> SPPNet:
         """Return the network that the run would be tested with, in evaluation mode: the average where one is kept."""
@@ -106,7 +67,7 @@ class Checkpoint:
         return net.eval()
 
     def _without_numbers(self) -> SPPNet:
-        with skeleton():
+        with torch.device("meta"):
             return self.network.build(len(self.classes))
 
     def _check(self) -> None:
@@ -121,6 +82,20 @@ class Checkpoint:
             for name, like in expected.items():
                 if _kind(tensors[name]) != _kind(like) or tensors[name].is_meta:
                     raise ValueError(f"{name}: expected {_kind(like)}, got {_kind(tensors[name])}")
+
+
+def _build(content: dict[str, Any]) -> Checkpoint:
+    checkpoint = Checkpoint(
+        network_from_data(content["network"]),
+        training_from_data(content["training"]),
+        tuple(content["classes"]),
+        content["model"],
+        content["average"],
+        content["progress"],
+        content["history"],
+    )
+    checkpoint._check()
+    return checkpoint
 
 
 def _kind(tensor: object) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from spp_ops.engine.config import as_tuples, expect
+from spp_ops.engine.config import expect, from_data, renamed
 from spp_ops.engine.distributed import Precision
+from spp_ops.engine.schedule import expect_schedule
 from spp_ops.models import SPPNet, create
 
 SizeRule: TypeAlias = Literal["alternate", "random"]
@@ -46,6 +47,7 @@ class NetworkConfig:
         return create(self.arch, num_classes, self.levels, weights=weights, hidden=self.hidden, dropout=self.dropout)
 
 
+@renamed(colour_shift="color_shift")
 @dataclass(frozen=True)
 class TrainingConfig:
     """How a network is trained; the defaults are the paper's (section 3.1), which trains ZF-5 for 70 epochs.
@@ -57,7 +59,8 @@ class TrainingConfig:
         size_rule: "alternate": epochs take the sizes in turn. "random": `sizes` is (lowest, highest), and each epoch
             draws its size from that range.
         lr: learning rate of the first epochs.
-        milestones: epochs after which the learning rate is divided by 10.
+        milestones: where the learning rate is divided by 10: numbers below 1 are shares of the run, others epochs.
+        warmup: over which it rises to `lr`: below 1 a share of the run, otherwise steps.
         momentum: of SGD.
         weight_decay: of SGD.
         backbone_lr: learning rate of the convolutions relative to the head's; 0 freezes them.
@@ -72,7 +75,7 @@ class TrainingConfig:
     sizes: tuple[int, ...] = (224,)
     size_rule: SizeRule = "alternate"
     lr: float = 0.01
-    milestones: tuple[int, ...] = ()
+    milestones: tuple[float, ...] = (1 / 2, 5 / 6)
     momentum: float = 0.9
     weight_decay: float = 5e-4
     backbone_lr: float = 1.0
@@ -80,6 +83,7 @@ class TrainingConfig:
     ema: float = 0.0
     precision: Precision = "32-true"
     seed: int = 0
+    warmup: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -87,6 +91,7 @@ class TrainingConfig:
         sides = len(self.sizes) > 0 and all(1 <= side <= LARGEST_SIZE for side in self.sizes)
         expect(sides, "sizes", f"one or more sides from 1 to {LARGEST_SIZE} pixels", self.sizes)
         expect(0 < self.lr < math.inf, "lr", "a positive number", self.lr)
+        expect_schedule(self.warmup, self.milestones)
         expect(self.size_rule in get_args(SizeRule), "size_rule", "alternate or random", self.size_rule)
         if self.size_rule == "random":
             ordered = len(self.sizes) == 2 and self.sizes[0] <= self.sizes[1]
@@ -105,9 +110,9 @@ class TrainingConfig:
 
 def network_from_data(data: Mapping[str, Any]) -> NetworkConfig:
     """Invert `spp_ops.engine.config.as_data`."""
-    return NetworkConfig(**{name: as_tuples(value) for name, value in data.items()})
+    return from_data(NetworkConfig, data)
 
 
 def training_from_data(data: Mapping[str, Any]) -> TrainingConfig:
     """Invert `spp_ops.engine.config.as_data`."""
-    return TrainingConfig(**{name: as_tuples(value) for name, value in data.items()})
+    return from_data(TrainingConfig, data)

@@ -7,8 +7,6 @@ one would, and several processes together see what one would.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -17,20 +15,7 @@ from spp_ops.classification.augmentation import training_transform
 from spp_ops.classification.config import TrainingConfig
 from spp_ops.datasets.image import load_image
 from spp_ops.datasets.labeled import LabeledImages
-from spp_ops.engine.seeds import seed_of
-
-_ORDER, _SIZE, _IMAGE = range(3)  # what a seed is for
-
-
-class EpochData(Protocol):
-    """What is trained on: rows of (input, class), which an epoch may change."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, row: int) -> tuple[Tensor, int]: ...
-
-    def begin_epoch(self, epoch: int) -> None:
-        """Set up the rows of this epoch."""
+from spp_ops.engine.seeds import Purpose, seed_of
 
 
 class TrainingImages(Dataset[tuple[Tensor, int]]):
@@ -52,7 +37,7 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, row: int) -> tuple[Tensor, int]:
         pixels = torch.from_numpy(load_image(self._images.paths[row])).permute(2, 0, 1)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed_of(self._config.seed, _IMAGE, self._epoch, row))
+            torch.manual_seed(seed_of(self._config.seed, Purpose.CLASSIFIER_IMAGE, self._epoch, row))
             return self._transform(pixels), self._images.labels[row]
 
 
@@ -61,12 +46,5 @@ def epoch_size(config: TrainingConfig, epoch: int) -> int:
     if config.size_rule == "alternate":
         return config.sizes[epoch % len(config.sizes)]
     low, high = config.sizes
-    generator = torch.Generator().manual_seed(seed_of(config.seed, _SIZE, epoch))
+    generator = torch.Generator().manual_seed(seed_of(config.seed, Purpose.CLASSIFIER_SIZE, epoch))
     return int(torch.randint(low, high + 1, (), generator=generator))
-
-
-def epoch_batches(config: TrainingConfig, rows: int, epoch: int) -> list[list[int]]:
-    """Return an epoch's batches: all rows once, in random order; the last batch may be smaller."""
-    generator = torch.Generator().manual_seed(seed_of(config.seed, _ORDER, epoch))
-    order: list[int] = torch.randperm(rows, generator=generator).tolist()
-    return [order[start : start + config.batch_size] for start in range(0, rows, config.batch_size)]

@@ -10,6 +10,8 @@ from typing import IO, Any
 from rich.console import Console
 
 from spp_ops.datasets.labeled import Notice
+from spp_ops.engine.display import ConsoleProgress
+from spp_ops.engine.distributed import is_first
 from spp_ops.engine.text import literal
 
 _UNBROKEN = 10_000  # columns where nobody looks at them, so that no name and number is broken or cut
@@ -18,21 +20,28 @@ _UNBROKEN = 10_000  # columns where nobody looks at them, so that no name and nu
 class Output(Console):
     """A console whose strings are no markup; styles come from `literal` and the like.
 
-    Where it is no terminal, lines are not broken (the variable COLUMNS says otherwise). Once its reader has closed the
-    pipe it prints no more, and the command goes on to write its files.
+    Of several processes that work together the first one's prints. Where it is no terminal, lines are not broken (the
+    variable COLUMNS says otherwise). Once its reader has closed the pipe it prints no more, and the command goes on to
+    write its files.
 
     Args:
         file: what to print to; None: standard output.
+        stderr: whether to print to standard error instead.
     """
 
-    def __init__(self, file: IO[str] | None = None) -> None:
-        super().__init__(file=file, markup=False, emoji=False, highlight=False)
+    def __init__(self, file: IO[str] | None = None, *, stderr: bool = False) -> None:
+        super().__init__(file=file, stderr=stderr, quiet=not is_first(), markup=False, emoji=False, highlight=False)
         if not self.is_terminal and "COLUMNS" not in os.environ:
             self.width = _UNBROKEN
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
         _close_quietly(self.file)
+
+
+def table_progress(console: Output) -> ConsoleProgress:
+    """Return the progress of a command whose result is what it prints: where that goes to a file, progress does not."""
+    return ConsoleProgress(console if console.is_terminal else Output(stderr=True))
 
 
 class LineStream:
@@ -60,3 +69,11 @@ def _close_quietly(stream: IO[str]) -> None:
 def yellow_lines(console: Console) -> Notice:
     """Return what prints notices to a console."""
     return lambda line: console.print(literal(line, "yellow"))
+
+
+def print_any_letter() -> None:
+    r"""Let standard output and error print letters that their encoding lacks as `\u4e2d`, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from spp_ops.cli._options import Command, Numbers
+from spp_ops.cli._classification import Numbers, Places
+from spp_ops.cli._options import Command
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.joint import JointConfig, JointJob
 
@@ -51,9 +52,12 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "frozen_layers": _option(
         "frozen_layers", click.IntRange(0), "lowest layers of the convolution stack that keep their weights."
     ),
-    "warmup": _option("warmup", click.IntRange(0), "steps over which the learning rate rises."),
+    "warmup": _option("warmup", _POSITIVE, "over which the rate rises: a share of the run below 1, or steps."),
     "milestones": _option(
-        "milestones", Numbers(), "epochs after which it is divided by 10.", "at two thirds and nine tenths"
+        "milestones",
+        Places(),
+        "where it is divided by 10: shares of the run below 1, or epochs.",
+        "at two thirds and nine tenths",
     ),
     "optimizer": _option("optimizer", click.Choice(["sgd", "adam"]), "adam: to learn from scratch."),
     "momentum": _option("momentum", float, "of SGD."),
@@ -64,7 +68,7 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "box_weight": _option("box_weight", _POSITIVE, "weight of the boxes' loss."),
     "ema": _option("ema", float, "decay a step of an average of the weights; 0: none."),
     "precision": _option("precision", click.Choice(["32-true", "bf16-mixed", "16-mixed"]), "of the arithmetic."),
-    "val_split": click.option("--val-split", help="Joint: a split of DATA to test on while training."),
+    "val_split": click.option("--val-split", help="Joint: a list of DATA to test on while training."),
     "val_every": click.option(
         "--val-every", type=_COUNT, help="Joint: epochs from one such test to the next.  [default: 1]"
     ),
@@ -97,8 +101,6 @@ def make_joint_config(given: dict[str, Any], detector: DetectorConfig, seed: int
         seed: of all randomness.
     """
     settings = {name: value for name, value in given.items() if name in _DEFAULTS}
-    epochs = settings.get("epochs", JointConfig.epochs)
-    settings.setdefault("milestones", (max(epochs * 2 // 3, 1), max(epochs * 9 // 10, 1)))
     if not detector.hidden:
         settings.setdefault("row_rms", _LINEAR_ROW_RMS)
     settings["scales"] = given.get("train_scales", detector.scales)

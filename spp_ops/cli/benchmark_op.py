@@ -12,12 +12,12 @@ from spp_ops.benchmarks.bars import verdicts
 from spp_ops.benchmarks.cases import CASES
 from spp_ops.benchmarks.compare import Change, compare
 from spp_ops.benchmarks.peers import OTHERS, Pass
+from spp_ops.benchmarks.plots import save_contests
 from spp_ops.benchmarks.results import Record
 from spp_ops.cli._benchmarks import add_option, names_option, repeats_option, threads_option
-from spp_ops.cli._console import Output
+from spp_ops.cli._console import Output, table_progress
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.cli._outputs import output_options
-from spp_ops.engine.progress import Steps
 
 
 @click.command(
@@ -75,18 +75,19 @@ def command(
     console = Output()
     old = None if baseline is None else Record.load(baseline)
     options = op.Options(cases, peers, tuple(Pass(name) for name in passes), dtypes, repeats, device, seed, keep_memory)
-    with harness.threads(threads or torch.get_num_threads()), Steps(console, op.turns(options)) as progress:
-        record = op.run(options, progress.begin)
+    with (
+        harness.threads(threads or torch.get_num_threads()),
+        table_progress(console).work("benchmark", op.turns(options), "steps") as work,
+    ):
+        record = op.run(options, work.start)
         if peaks:
-            progress.begin("peak memory")
+            work.start("peak memory")
             record.peaks.extend(memory.of_training(cases, peers, device))
     if json_path is not None:
         (record.added_to(json_path) if add else record).save(json_path)
     report.print_record(console, record)
     console.print(report.verdict_table(verdicts(record)))
     if plot_path is not None:
-        from spp_ops.benchmarks.plots import save_contests
-
         save_contests(plot_path, record)
     wrong = any(contest.disagreements for contest in record.contests)
     if old is None:

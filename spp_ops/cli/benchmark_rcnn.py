@@ -8,15 +8,15 @@ import click
 import torch
 
 from spp_ops.benchmarks.rcnn import Settings
+from spp_ops.benchmarks.rcnn.images import save_time_chart
 from spp_ops.cli._comparison import comparison_options
-from spp_ops.cli._console import Output
+from spp_ops.cli._console import Output, table_progress
 from spp_ops.cli._options import device_option, examples, image_option, seed_option
 from spp_ops.cli._outputs import output_options
 from spp_ops.datasets.image import load_image
 from spp_ops.demo import main as demo
 from spp_ops.engine.files import write_json
 from spp_ops.engine.machine import describe_machine, one_line
-from spp_ops.engine.progress import Steps
 
 
 @click.command(
@@ -59,13 +59,11 @@ def command(
     pixels = demo.sample_image() if image is None else load_image(image)
     name = "sample photo" if image is None else image.name
     machine = describe_machine(device)
-    with Steps(console) as progress:
-        _, _, comparison = demo.measure(pixels, device, settings, progress)
+    with table_progress(console).work("benchmark", 0, "steps") as work:
+        _, _, comparison = demo.measure(pixels, device, settings, work)
     if json_path is not None:
         write_json(json_path, {"photo": name, **demo.report_of(comparison, settings, machine)})
     demo.print_comparison(console, comparison, f"{name}, {arch} on {device}")
     console.print(one_line(machine), style="dim")
     if plot_path is not None:
-        from spp_ops.benchmarks.rcnn.images import save_time_chart
-
         save_time_chart(plot_path, comparison, one_line(machine))

@@ -10,11 +10,11 @@ import torch
 from spp_ops.benchmarks import harness, report, scaling
 from spp_ops.benchmarks.bars import verdicts
 from spp_ops.benchmarks.peers import OTHERS
+from spp_ops.benchmarks.plots import save_scaling
 from spp_ops.cli._benchmarks import add_option, names_option, repeats_option, threads_option
-from spp_ops.cli._console import Output
+from spp_ops.cli._console import Output, table_progress
 from spp_ops.cli._options import device_option, examples
 from spp_ops.cli._outputs import output_options
-from spp_ops.engine.progress import Steps
 
 
 @click.command(
@@ -52,14 +52,15 @@ def command(
     """
     console = Output()
     turns = scaling.turns(sweeps, peers, repeats)
-    with harness.threads(threads or torch.get_num_threads()), Steps(console, turns) as progress:
-        record = scaling.run(sweeps, peers, repeats, device, progress.begin)
+    with (
+        harness.threads(threads or torch.get_num_threads()),
+        table_progress(console).work("benchmark", turns, "steps") as work,
+    ):
+        record = scaling.run(sweeps, peers, repeats, device, work.start)
     if json_path is not None:
         (record.added_to(json_path) if add else record).save(json_path)
     console.print(report.scaling_table(record))
     console.print(report.verdict_table(verdicts(None, record)))
     report.print_machine(console, record)
     if plot_path is not None:
-        from spp_ops.benchmarks.plots import save_scaling
-
         save_scaling(plot_path, record)

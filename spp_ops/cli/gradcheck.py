@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 import torch
 
-from spp_ops.cli._console import Output
+from spp_ops.cli._console import Output, table_progress
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.demo.main import print_gradients
-from spp_ops.engine.progress import Steps
 from spp_ops.testing import GRADIENT_CASES, check_gradients
 
 
@@ -24,8 +23,8 @@ def command(context: click.Context, device: torch.device, seed: int) -> None:
     """
     console = Output()
     failures = 0
-    with Steps(console, len(GRADIENT_CASES)) as progress:
-        for result in check_gradients(device, seed, progress.begin):
+    with table_progress(console).work("gradient checks", len(GRADIENT_CASES), "functions") as work:
+        for result in check_gradients(device, seed, work.start):
             print_gradients(console, result)
             failures += result.failure is not None
     console.print(f"{len(GRADIENT_CASES) - failures} of {len(GRADIENT_CASES)} cases passed on {device}")

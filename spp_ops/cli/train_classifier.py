@@ -9,18 +9,12 @@ import torch
 
 from spp_ops.classification.config import NetworkConfig, TrainingConfig
 from spp_ops.classification.run import Job, train
+from spp_ops.cli._classification import Numbers, Places, bad_images_option, data_argument, workers_option
 from spp_ops.cli._console import Output, yellow_lines
-from spp_ops.cli._options import (
-    Numbers,
-    bad_images_option,
-    data_argument,
-    device_option,
-    examples,
-    seed_option,
-    workers_option,
-)
+from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.cli._outputs import to_folder
 from spp_ops.datasets.folders import read_folders
+from spp_ops.engine.display import ConsoleProgress
 
 
 def _sizes(context: click.Context, parameter: click.Parameter, text: str) -> tuple[str, tuple[int, ...]]:
@@ -66,8 +60,15 @@ def _sizes(context: click.Context, parameter: click.Parameter, text: str) -> tup
 @click.option("--lr", type=float, default=TrainingConfig.lr, show_default=True, help="Learning rate at first.")
 @click.option(
     "--milestones",
-    type=Numbers(),
-    help="Epochs after which it is divided by 10; default: at half and at five sixths of the epochs.",
+    type=Places(),
+    help="Where it is divided by 10: shares of the run below 1, or epochs.  [default: at half and at five sixths]",
+)
+@click.option(
+    "--warmup",
+    type=click.FloatRange(0),
+    default=TrainingConfig.warmup,
+    show_default=True,
+    help="Over which it rises at the start: a share of the run below 1, or steps.",
 )
 @click.option(
     "--backbone-lr",
@@ -95,7 +96,7 @@ def _sizes(context: click.Context, parameter: click.Parameter, text: str) -> tup
     show_default=True,
     help="Of the arithmetic; mixed needs less time and memory on a GPU.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in RUN, to the same result.")
+@click.option("--resume", is_flag=True, help="Go on with the run in RUN, to the same result; more --epochs prolong it.")
 @click.option("--stop-after", type=click.IntRange(1), help="Stop after so many epochs, to be resumed.")
 @click.option(
     "--checkpoint-every",
@@ -119,7 +120,7 @@ def command(
     dropout: float,
     weights: str | None,
     sizes: tuple[str, tuple[int, ...]],
-    milestones: tuple[int, ...] | None,
+    milestones: tuple[float, ...] | None,
     resume: bool,
     stop_after: int | None,
     checkpoint_every: int,
@@ -135,13 +136,11 @@ def command(
     `torchrun` the batches are shared by all processes. The defaults are the paper's.
     """
     console = Output()
-    epochs = settings["epochs"]
-    assert isinstance(epochs, int)
     rule, sides = sizes
     training = TrainingConfig(
         sizes=sides,
         size_rule=rule,  # type: ignore[arg-type]
-        milestones=(epochs // 2, epochs * 5 // 6) if milestones is None else milestones,
+        milestones=TrainingConfig.milestones if milestones is None else milestones,
         **settings,  # type: ignore[arg-type]
     )
     network = NetworkConfig(arch, levels, hidden, dropout)
@@ -152,5 +151,5 @@ def command(
     if (data / "val").is_dir():
         tests = read_folders(data / "val", classes=images.classes, on_bad=on_bad, notice=notice)  # type: ignore[arg-type]
     job = Job(out, weights, resume, workers, checkpoint_every, stop_after)
-    run = train(images, tests, network, training, job=job, device=device, console=console)
-    console.print(f"{len(run.history)} of {training.epochs} epochs done, saved in {out}")
+    run = train(images, tests, network, training, job=job, device=device, progress=ConsoleProgress(console))
+    console.print(f"{len(run.history)} of {run.training.epochs} epochs done, saved in {out}")

@@ -18,9 +18,10 @@ from spp_ops.benchmarks.rcnn.timing import steps
 from spp_ops.datasets.image import Pixels, load_image
 from spp_ops.demo.digit_detector import IMAGES, DigitTest
 from spp_ops.detection.proposals import Boxes, selective_search
+from spp_ops.engine.display import ConsoleProgress
 from spp_ops.engine.files import write_json
 from spp_ops.engine.machine import describe_machine, one_line
-from spp_ops.engine.progress import Steps
+from spp_ops.engine.progress import Work
 from spp_ops.models import SPPNet, create
 from spp_ops.testing import GRADIENT_CASES, GradientResult, check_gradients
 
@@ -59,9 +60,9 @@ def run(
     pixels = sample_image() if image is None else load_image(image)
     name = "sample photo" if image is None else str(image)
     machine = describe_machine(device)
-    with Steps(console) as progress:
-        net, windows, comparison = measure(pixels, device, settings, progress)
-        progress.expect(len(GRADIENT_CASES) + 2)
+    with ConsoleProgress(console).work("demo", 0, "steps") as work:
+        net, windows, comparison = measure(pixels, device, settings, work)
+        work.expect(len(GRADIENT_CASES) + 2)
         report = {
             "image": name,
             "image_size": [pixels.shape[1], pixels.shape[0]],
@@ -73,14 +74,14 @@ def run(
         print_comparison(console, comparison, f"{name}, {settings.arch} on {device}")
         console.print("gradcheck and gradgradcheck of the kernels, in float64:")
         passed: dict[str, bool] = {}
-        for result in check_gradients(device, settings.seed, progress.begin):
+        for result in check_gradients(device, settings.seed, work.start):
             passed[result.name] = result.failure is None
             print_gradients(console, result)
-        progress.begin("digits")
+        work.start("digits")
         digits = find_digits(device, digit_images)
         write_json(out / REPORT_NAME, report | {"gradient_checks_passed": passed, "detection": digits.as_data()})
         console.print(digits.table())
-        progress.begin("images")
+        work.start("images")
         subtitle = one_line(machine)
         example = Example.choose(net, pixels, windows, settings)
         save_overview(out / "demo.png", example, comparison, subtitle)
@@ -99,18 +100,16 @@ def is_demos(folder: Path) -> bool:
     return isinstance(report, dict) and "gradient_checks_passed" in report
 
 
-def measure(
-    photo: Pixels, device: torch.device, settings: Settings, progress: Steps
-) -> tuple[SPPNet, Boxes, Comparison]:
+def measure(photo: Pixels, device: torch.device, settings: Settings, work: Work) -> tuple[SPPNet, Boxes, Comparison]:
     """Make the network (with random weights: times do not depend on them), find windows and compare."""
-    progress.expect(2)
-    progress.begin(f"{settings.arch} with random weights")
+    work.expect(2)
+    work.start(f"{settings.arch} with random weights")
     torch.manual_seed(settings.seed)
     net = create(settings.arch, levels=settings.levels).to(device).eval()
-    progress.begin("selective search")
+    work.start("selective search")
     windows = selective_search(photo, side=settings.proposal_side, limit=settings.windows)
-    progress.expect(steps(settings, len(windows), device))
-    return net, windows, compare(net, photo, torch.from_numpy(windows), settings, progress.begin)
+    work.expect(steps(settings, len(windows), device))
+    return net, windows, compare(net, photo, torch.from_numpy(windows), settings, work.start)
 
 
 def find_digits(device: torch.device, images: int) -> DigitTest:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -31,6 +34,35 @@ def match_windows(windows: Tensor, boxes: Tensor, labels: Tensor) -> Matches:
         return Matches(torch.zeros(len(windows), device=windows.device), nothing, nothing - 1)
     iou, row = box_iou(windows, boxes).max(dim=1)
     return Matches(iou, row, labels[row])
+
+
+def without_difficult(sure: Tensor, difficult: Tensor, positive_iou: float) -> Tensor:
+    """IoU [R] by which windows are trained on where some objects are marked difficult, by Pascal VOC's rule.
+
+    A difficult object is neither found nor missed (VOC2007 development kit, section 4.4.1): a window that shows one,
+    and no other object, is neither positive nor negative, and gets -1, which is in no range. To any other window the
+    difficult objects are not there.
+
+    Args:
+        sure: [R], largest IoU with an object that is not difficult.
+        difficult: [R], largest IoU with a difficult object, or with an object of either kind.
+        positive_iou: least IoU of a window that shows an object.
+    """
+    return torch.where((difficult >= positive_iou) & (sure < positive_iou), -1.0, sure)
+
+
+def data_hash(images: Iterable[tuple[str, Sequence[npt.NDArray[Any]]]]) -> str:
+    """A hash of what is trained on, in its order: tells a run that is resumed from one with other data.
+
+    Args:
+        images: a name and arrays (boxes, labels, windows) for each.
+    """
+    digest = hashlib.sha256()
+    for name, arrays in images:
+        digest.update(name.encode())
+        for array in arrays:
+            digest.update(str(array.shape).encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 def draw_windows(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import atexit
 import os
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 Precision: TypeAlias = Literal["32-true", "bf16-mixed", "16-mixed"]  # of the arithmetic in training
 Item = TypeVar("Item")
@@ -19,29 +20,40 @@ Item = TypeVar("Item")
 def make_fabric(device: torch.device, precision: Precision = "32-true") -> Fabric:
     """Return the launched runtime: one process, or, where torchrun started this one, its share of all.
 
+    Nothing but torchrun makes several processes of one: neither the variables of a batch system's job, of SLURM say,
+    which has room for more tasks than this one, nor a WORLD_SIZE left by something else.
+
     Args:
         device: "cpu", or "cuda" with or without a number; under torchrun each process of a machine takes a GPU of its
             own.
         precision: of the arithmetic in training.
     """
-    from lightning_fabric import Fabric
-    from lightning_fabric.strategies.ddp import DDPStrategy
-
     accelerator = "cuda" if device.type == "cuda" else "cpu"
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = world_size()
     common: dict[str, Any] = {"accelerator": accelerator, "precision": precision}
     if world == 1:
         devices = [device.index or 0] if accelerator == "cuda" else 1
-        fabric = Fabric(devices=devices, **common)
+        fabric = Fabric(devices=devices, plugins=LightningEnvironment(), **common)
     else:
         local = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
         backend = "nccl" if accelerator == "cuda" else "gloo"
         strategy = DDPStrategy(process_group_backend=backend)
-        fabric = Fabric(devices=local, num_nodes=world // local, strategy=strategy, **common)
+        plugins = TorchElasticEnvironment()
+        fabric = Fabric(devices=local, num_nodes=world // local, strategy=strategy, plugins=plugins, **common)
     fabric.launch()
     if world > 1:
         atexit.register(_leave)
     return fabric
+
+
+def world_size() -> int:
+    """How many processes work together: those that torchrun has started, else one."""
+    return int(os.environ["WORLD_SIZE"]) if torch.distributed.is_torchelastic_launched() else 1
+
+
+def is_first() -> bool:
+    """Whether this process is the one that speaks and writes."""
+    return world_size() == 1 or os.environ["RANK"] == "0"
 
 
 def _leave() -> None:

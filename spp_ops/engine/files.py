@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 _SHOWN = 40  # letters of a file's name in that of its temporary one, which must not be longer than file systems take
+_RANDOM = "[a-z0-9_]{8}"  # what `tempfile` adds to a name
+
+
+class CannotWriteError(OSError):
+    """A file can't be written: no room, no permission, no such place.
+
+    Attributes:
+        path: of the file.
+        reason: in a few words.
+    """
+
+    def __init__(self, path: Path, reason: str, name: str = "") -> None:
+        super().__init__(f"{name}: cannot write {path}: {reason}" if name else f"cannot write {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+    def of(self, name: str) -> CannotWriteError:
+        """Return the same error with the name of the option or variable that the path comes from."""
+        return CannotWriteError(self.path, self.reason, name)
 
 
 @contextmanager
@@ -19,25 +41,63 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     The folder is made if need be. The temporary name ends as `path` does, for libraries that go by the ending. Links
     are followed, and what is no file, such as /dev/stdout, is written to and not replaced.
+
+    Raises:
+        CannotWriteError: the system lets nobody write there; the block is to do nothing but write.
     """
-    target = Path(path)
-    if target.exists() and not target.is_file():
-        with tempfile.TemporaryDirectory() as folder:
-            temporary = Path(folder) / f"content{target.suffix}"
+    with _named(Path(path)):
+        target = Path(path)
+        if target.exists() and not target.is_file():
+            with tempfile.TemporaryDirectory() as folder:
+                temporary = Path(folder) / f"content{target.suffix}"
+                yield temporary
+                target.write_bytes(temporary.read_bytes())
+            return
+        target = Path(os.path.realpath(target))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem[:_SHOWN]}-", suffix=target.suffix, dir=target.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
             yield temporary
-            target.write_bytes(temporary.read_bytes())
-        return
-    target = Path(os.path.realpath(target))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem[:_SHOWN]}-", suffix=target.suffix, dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
+            temporary.chmod(0o666 & ~_umask())
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn what goes wrong in writing a file into the error that names it."""
     try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except CannotWriteError:
+        raise
+    except OSError as error:
+        raise CannotWriteError(path, error.strerror or str(error)) from error
+    except Exception as error:
+        # torch and safetensors write in C++ and Rust, and have errors of their own for a full disk.
+        if re.search("PytorchStreamWriter|I/?O ?error|No space left|os error", str(error), re.IGNORECASE) is None:
+            raise
+        full = os.strerror(errno.ENOSPC)
+        reason = full if "PytorchStreamWriter" in str(error) or full in str(error) else str(error).splitlines()[0]
+        raise CannotWriteError(path, reason) from error
+
+
+def remove_leftovers(folder: Path, names: str, older_than: float = 0) -> None:
+    """Remove the temporary files of programs that were killed in `atomic_write`.
+
+    Args:
+        folder: of the files.
+        names: regular expression of the names that were to be written; other files are let alone.
+        older_than: seconds since a file was last changed; a younger one may still be at work.
+    """
+    for path in folder.glob(".*-????????*"):
+        match = re.fullmatch(rf"\.(.+)-{_RANDOM}((?:\.\w+)?)", path.name)
+        if match is None or re.fullmatch(names, match[1] + match[2]) is None or not path.is_file():
+            continue
+        if time.time() - path.stat().st_mtime >= older_than:
+            path.unlink(missing_ok=True)
 
 
 def refuse_unwritable(name: str, path: Path, *, folder: bool = False) -> None:
@@ -112,8 +172,9 @@ def free_folder(path: Path, inner: str) -> Path:
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Write `content` as indented JSON, atomically. NaN and inf, which JSON lacks, are a ValueError."""
+    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
     with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _umask() -> int:

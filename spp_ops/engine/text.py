@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.text import Text
+from rich.text import Text
 
 _ACTED_ON = frozenset({"Cc", "Cs", "Zl", "Zp"})  # Unicode's control characters, half characters and line breaks
 
@@ -21,6 +19,4 @@ def printable(text: str) -> str:
 
 def literal(text: str, style: str = "") -> Text:
     """Return a text for rich's tables and consoles that is no markup, folded where a table is too narrow for it."""
-    from rich.text import Text
-
     return Text(printable(text), style=style, overflow="fold")

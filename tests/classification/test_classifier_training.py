@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
-from rich.console import Console
 from small_networks import small_net
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
 from spp_ops.classification import Checkpoint, Job, NetworkConfig, TrainingConfig, train
 from spp_ops.classification.data import TrainingImages
-from spp_ops.classification.training import Trainer
+from spp_ops.classification.training import ClassifierTrainer
 from spp_ops.datasets.folders import read_folders
 from spp_ops.datasets.labeled import LabeledImages
 from spp_ops.engine.distributed import make_fabric
@@ -33,7 +32,7 @@ def listed(folder: Path) -> tuple[LabeledImages, LabeledImages]:
 
 def run(folder: Path, job: Job, training: TrainingConfig = TRAINING) -> Checkpoint:
     torch.manual_seed(torch.seed() % 1000)  # whatever was drawn before must not matter
-    return train(*listed(folder), NETWORK, training, job=job, device=CPU, console=Console(quiet=True))
+    return train(*listed(folder), NETWORK, training, job=job, device=CPU)
 
 
 def assert_same(one: Checkpoint, two: Checkpoint) -> None:
@@ -61,15 +60,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert [record["lr"] for record in whole.history] == pytest.approx([0.01, 0.01, 0.001])
 
     run(shapes, Job(tmp_path / "parts", stop_after=1))
-    real_step = Trainer._train_batch
+    real_step = ClassifierTrainer._train_batch
 
-    def fails_in_the_second_epoch(self: Trainer, *arguments: object) -> None:
+    def fails_in_the_second_epoch(self: ClassifierTrainer, *arguments: object) -> None:
         if self.step == 5:
             raise StoppedError
         real_step(self, *arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_train_batch", fails_in_the_second_epoch)
+        patch.setattr(ClassifierTrainer, "_train_batch", fails_in_the_second_epoch)
         with pytest.raises(StoppedError):
             run(shapes, Job(tmp_path / "parts", resume=True, checkpoint_every=2))
     saved = Checkpoint.load(tmp_path / "parts")
@@ -98,10 +97,12 @@ def test_a_run_leaves_scalars_of_every_step_and_a_plot(shapes: Path, tmp_path: P
 
 def test_the_loss_falls(images: Path) -> None:
     net = small_net().train()
-    config = TrainingConfig(epochs=24, batch_size=8, sizes=(64, 48), lr=0.01, color_shift=0.0)
-    trainer = Trainer(net, config, make_fabric(CPU), prepare=lambda pixels: net.normalization(pixels.float()))
+    config = TrainingConfig(epochs=24, batch_size=8, sizes=(64, 48), lr=0.01, milestones=(), color_shift=0.0)
     data = TrainingImages(listed(images)[0], config)
-    losses = [trainer.train_epoch(data) for _ in range(config.epochs)]
+    trainer = ClassifierTrainer(
+        net, data, config, make_fabric(CPU), prepare=lambda pixels: net.normalization(pixels.float())
+    )
+    losses = [trainer.train_epoch()["train_loss"] for _ in range(config.epochs)]
     assert sum(losses[-4:]) < 0.9 * sum(losses[:4])
 
 
@@ -110,9 +111,10 @@ def test_a_frozen_backbone_keeps_its_weights_and_statistics(shapes: Path) -> Non
     net.backbone.append(torch.nn.BatchNorm2d(8))
     before = {name: tensor.clone() for name, tensor in net.backbone.state_dict().items()}
     config = TrainingConfig(batch_size=8, sizes=(32,), backbone_lr=0.0)
-    trainer = Trainer(net, config, make_fabric(CPU), prepare=torch.Tensor.float)
+    data = TrainingImages(listed(shapes)[0], config)
+    trainer = ClassifierTrainer(net, data, config, make_fabric(CPU), prepare=torch.Tensor.float)
     head = net.head.state_dict()["fc6.weight"].clone()
-    trainer.train_epoch(TrainingImages(listed(shapes)[0], config))
+    trainer.train_epoch()
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.backbone.state_dict().items())
     assert not torch.equal(net.head.state_dict()["fc6.weight"], head)
 
@@ -124,10 +126,10 @@ def test_a_new_head_on_trained_convolutions_starts_from_even_scores(shapes: Path
     assert result.history[0]["train_loss"] == pytest.approx(math.log(2))  # of the only batch, before its step
 
 
-def test_the_backbone_may_learn_slower() -> None:
-    net = small_net()
-    trainer = Trainer(net, TrainingConfig(lr=0.1, backbone_lr=0.01), make_fabric(CPU))
-    rates = [(group["lr"], len(group["params"])) for group in trainer._optimizer.param_groups]
+def test_the_backbone_may_learn_slower(shapes: Path) -> None:
+    config = TrainingConfig(lr=0.1, backbone_lr=0.01)
+    trainer = ClassifierTrainer(small_net(), TrainingImages(listed(shapes)[0], config), config, make_fabric(CPU))
+    rates = [(group["lr"], len(group["params"])) for group in trainer.optimizer.param_groups]
     assert rates == [(pytest.approx(0.001), 4), (0.1, 2)]
     assert trainer.lr == 0.1
 
@@ -221,7 +223,7 @@ def test_a_checkpoint_with_a_part_that_no_run_saves(part: str, value: object, tm
     Checkpoint(network, TrainingConfig(), ("a", "b"), model, None, {}, []).save(path)
     assert Checkpoint.load(path).classifier()(torch.zeros(1, 3, 64, 64)).shape == (1, 2)
     torch.save({**torch.load(path), part: value}, path)
-    with pytest.raises(ValueError, match="is not a classifier's checkpoint"):
+    with pytest.raises(ValueError, match="is not a checkpoint of a classifier"):
         Checkpoint.load(path)
 
 
@@ -231,7 +233,7 @@ def test_a_checkpoint_with_other_tensors(change: Callable[[Tensor], Tensor], tmp
     model = {name: change(tensor) for name, tensor in network.build(2).state_dict().items()}
     path = tmp_path / "checkpoint.pt"
     Checkpoint(network, TrainingConfig(), ("a", "b"), model, None, {}, []).save(path)
-    with pytest.raises(ValueError, match=r"is not a classifier's checkpoint: .*: expected float32"):
+    with pytest.raises(ValueError, match=r"is not a checkpoint of a classifier: .*: expected float32"):
         Checkpoint.load(path)
 
 
@@ -246,8 +248,8 @@ def test_other_files_are_no_checkpoints(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     for content in (b"", b"nonsense", b"PK\x03\x04 nonsense", b"root:x:0:0:root"):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="is not a classifier's checkpoint"):
+        with pytest.raises(ValueError, match="is not a checkpoint of a classifier"):
             Checkpoint.load(path)
     torch.save({"format": 1}, path)
-    with pytest.raises(ValueError, match="is not a classifier's checkpoint"):
+    with pytest.raises(ValueError, match="is not a checkpoint of a classifier"):
         Checkpoint.load(path)

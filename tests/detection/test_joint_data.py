@@ -14,7 +14,7 @@ from spp_ops.datasets.detection import DetectionImages, Objects
 from spp_ops.detection.boxes import box_iou, decode_boxes, flip_boxes
 from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.joint.loss import hardest, window_losses
-from spp_ops.detection.joint.samples import TrainingSamples, draw_training_windows, epoch_steps, shifted_copies
+from spp_ops.detection.joint.samples import TrainingSamples, draw_training_windows, shifted_copies
 
 CONFIG = JointConfig(windows_per_image=32, scales=(96, 80), seed=3)
 
@@ -115,13 +115,6 @@ def test_copies_of_objects_stay_near_them_and_inside() -> None:
     assert box_iou(copies[::3], boxes[:1]).max() < 1
 
 
-def test_an_epoch_uses_each_image_once() -> None:
-    steps = epoch_steps(replace(CONFIG, images_per_step=3), 7, 0)
-    assert [len(step) for step in steps] == [3, 3, 1]
-    assert sorted(row for step in steps for row in step) == list(range(7))
-    assert steps != epoch_steps(replace(CONFIG, images_per_step=3), 7, 1)
-
-
 def test_losses_are_of_the_right_class_and_of_positives_only() -> None:
     scores = torch.tensor([[2.0, 0, 0], [0, 1, 0], [0, 0, 3]])
     labels = torch.tensor([0, 2, 2])
@@ -141,10 +134,3 @@ def test_the_hardest_windows_are_chosen_image_by_image() -> None:
     assert sorted(hardest(total, [3, 4], 0.5).tolist()) == [1, 2, 4, 5]
     assert sorted(hardest(total, [3, 0, 4], 0.1).tolist()) == [1, 5]
     assert sorted(hardest(total, [7], 1.0).tolist()) == list(range(7))
-
-
-def test_the_learning_rate_rises_and_falls() -> None:
-    config = JointConfig(lr=1.0, warmup=4, milestones=(2, 3))
-    assert [config.rate(0, step) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
-    assert [config.rate(epoch, 100) for epoch in range(4)] == pytest.approx([1.0, 1.0, 0.1, 0.01])
-    assert replace(config, warmup=0).rate(0, 0) == 1.0

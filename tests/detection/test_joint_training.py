@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from rich.console import Console
 from scenes import read_scenes, scene_detector
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -36,10 +35,7 @@ TRAINING = JointConfig(
 def run(scenes: Path, job: JointJob, training: JointConfig = TRAINING, validate: bool = False) -> SPPDetector:
     torch.manual_seed(torch.seed() % 1000)  # whatever was drawn before must not matter
     tests = read_scenes(scenes, "test") if validate else None
-    console = Console(quiet=True)
-    return train_joint(
-        read_scenes(scenes), tests, scene_detector(scenes), training, job=job, device=CPU, console=console
-    )
+    return train_joint(read_scenes(scenes), tests, scene_detector(scenes), training, job=job, device=CPU)
 
 
 def assert_same(one: JointCheckpoint, two: JointCheckpoint) -> None:
@@ -67,7 +63,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert [record["lr"] for record in whole.history] == pytest.approx([0.0025, 0.01, 0.001])
 
     run(scenes, JointJob(tmp_path / "parts", stop_after=1))
-    real_step = JointTrainer._train_step
+    real_step = JointTrainer._train_batch
 
     def fails_in_the_second_epoch(self: JointTrainer, *arguments: object, **named: object) -> None:
         if self.step == 7:
@@ -75,7 +71,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
         real_step(self, *arguments, **named)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(JointTrainer, "_train_step", fails_in_the_second_epoch)
+        patch.setattr(JointTrainer, "_train_batch", fails_in_the_second_epoch)
         with pytest.raises(StoppedError):
             run(scenes, JointJob(tmp_path / "parts", resume=True, checkpoint_every=2))
     saved = JointCheckpoint.load(tmp_path / "parts")
@@ -219,9 +215,9 @@ def test_a_folder_with_a_run_needs_resume_and_the_same_settings(scenes: Path, tm
         run(scenes, JointJob(tmp_path), config)
     with pytest.raises(ValueError, match=r"lr: the run to be resumed has 0.01, got 0.02"):
         run(scenes, JointJob(tmp_path, resume=True), replace(config, lr=0.02))
-    other, console, job = read_scenes(scenes, "test"), Console(quiet=True), JointJob(tmp_path, resume=True)
+    other, job = read_scenes(scenes, "test"), JointJob(tmp_path, resume=True)
     with pytest.raises(ValueError, match="data: expected the images, objects and windows of the run in"):
-        train_joint(other, None, scene_detector(scenes), config, job=job, device=CPU, console=console)
+        train_joint(other, None, scene_detector(scenes), config, job=job, device=CPU)
     run(scenes, JointJob(tmp_path, resume=True), config)  # is done: nothing is left to do
     assert len(JointCheckpoint.load(tmp_path).history) == 1
 
@@ -248,7 +244,7 @@ def test_bad_settings_are_named(settings: dict[str, object], complaint: str) -> 
 
 
 def test_other_files_are_no_checkpoints(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no checkpoint of a training run at"):
+    with pytest.raises(FileNotFoundError, match="no checkpoint of joint training at"):
         JointCheckpoint.load(tmp_path)
     path = tmp_path / "checkpoint.pt"
     for content in (b"", b"nonsense", b"PK\x03\x04 nonsense", b"root:x:0:0:root"):

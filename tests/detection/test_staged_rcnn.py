@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 from scenes import read_scenes, scene_detector
 
 from spp_ops.detection.detectors.rcnn import RCNNDetector, rcnn_features
@@ -26,9 +25,7 @@ CONFIG = StagedConfig(flip=False, tuning=TUNING, svms=SVMs(c=0.01, layer="rows")
 
 def train(scenes: Path, out: Path, resume: bool = False) -> RCNNDetector:
     job = StagedJob(out, maps=scenes / "rows", resume=resume)
-    return train_rcnn(
-        read_scenes(scenes), scene_detector(scenes), CONFIG, job=job, device=CPU, console=Console(quiet=True)
-    )
+    return train_rcnn(read_scenes(scenes), scene_detector(scenes), CONFIG, job=job, device=CPU)
 
 
 def test_kept_rows_are_those_of_the_windows(scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,5 +72,4 @@ def test_a_run_of_one_kind_is_not_resumed_as_another(scenes: Path, tmp_path: Pat
             CONFIG,
             job=job,
             device=CPU,
-            console=Console(quiet=True),
         )

@@ -103,10 +103,10 @@ def test_batches_have_the_wanted_windows(images: list[TrainingSample]) -> None:
     config = FineTuning(batch_windows=32, batch_images=2, positive_share=0.25)
     batches = Batches(WindowRows(), images, config, seed=1)
     for step in range(3):
-        rows, labels = batches(step)
+        rows, labels = batches[step]
         assert (labels > 0).sum() == 8
         assert 8 < len(labels) <= 32
-        again = Batches(WindowRows(), images, config, seed=1)(step)
+        again = Batches(WindowRows(), images, config, seed=1)[step]
         assert torch.equal(again[0], rows)
         for row, label in zip(rows, labels, strict=True):
             ious = [one.ious[(one.windows == row).all(dim=1)] for one in images]
@@ -115,7 +115,7 @@ def test_batches_have_the_wanted_windows(images: list[TrainingSample]) -> None:
                 assert (best[:, label - 1] >= 0.5).any()
             else:
                 assert ((best.amax(dim=1) >= 0.1) & (best.amax(dim=1) < 0.5)).any()
-    assert not torch.equal(Batches(WindowRows(), images, config, seed=2)(0)[0], batches(0)[0])
+    assert not torch.equal(Batches(WindowRows(), images, config, seed=2)[0][0], batches[0][0])
 
 
 def test_all_images_are_used_before_one_is_used_again(images: list[TrainingSample]) -> None:
@@ -128,7 +128,7 @@ def test_all_images_are_used_before_one_is_used_again(images: list[TrainingSampl
 
     batches = Batches(Noting(), images, FineTuning(batch_windows=8, batch_images=2), seed=0)
     for step in range(len(images)):
-        batches(step)
+        _ = batches[step]
     first, second = seen[: len(images)], seen[len(images) :]
     assert sorted(first) == sorted(second) == list(range(len(images)))
     assert first != second

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 from safetensors.torch import load_file
 from scenes import read_scenes, scene_detector
 
@@ -26,11 +25,8 @@ CONFIG = StagedConfig(flip=True, tuning=TUNING, svms=SVMs(c=0.01, retrain_after=
 def run(scenes: Path, out: Path, config: StagedConfig = CONFIG, **job: object) -> SPPDetector:
     torch.manual_seed(torch.seed() % 1000)  # whatever was drawn before must not matter
     settings = {"checkpoint_every": 5, "maps": scenes / "maps", **job}
-    console = Console(quiet=True)
     job_of_run = StagedJob(out, **settings)  # type: ignore[arg-type]
-    return train_staged(
-        read_scenes(scenes), scene_detector(scenes), config, job=job_of_run, device=CPU, console=console
-    )
+    return train_staged(read_scenes(scenes), scene_detector(scenes), config, job=job_of_run, device=CPU)
 
 
 def assert_same(one: SPPDetector, two: SPPDetector) -> None:
@@ -76,7 +72,7 @@ class StoppedError(Exception):
 def test_interrupted_fine_tuning_goes_on_to_the_same_result(
     uninterrupted: tuple[SPPDetector, Path], scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    draw = Batches.__call__
+    draw = Batches.__getitem__
 
     def stop(self: Batches, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         if number == step:
@@ -84,7 +80,7 @@ def test_interrupted_fine_tuning_goes_on_to_the_same_result(
         return draw(self, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Batches, "__call__", stop)
+        patch.setattr(Batches, "__getitem__", stop)
         with pytest.raises(StoppedError):
             run(scenes, tmp_path / "run")
     assert finetune.saved_batches(tmp_path / "run") == step // 5 * 5
@@ -117,7 +113,7 @@ def test_finished_stages_are_not_done_again(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError
 
-    for place in ("cache.MapStore._compute", "batches.Batches.__call__", "mining.Miner.train", "learning.fit_boxes"):
+    for place in ("cache.MapStore._compute", "batches.Batches.__getitem__", "mining.Miner.train", "learning.fit_boxes"):
         monkeypatch.setattr(f"spp_ops.detection.staged.{place}", refuse)
     assert_same(run(scenes, uninterrupted[1], resume=True), uninterrupted[0])
 
@@ -155,7 +151,7 @@ def test_svms_on_lower_layers(scenes: Path, tmp_path: Path, layer: str) -> None:
     detector = replace(scene_detector(scenes), hidden=(12, 10))
     config = replace(CONFIG, flip=False, svms=replace(CONFIG.svms, layer=layer), boxes=None)
     job = StagedJob(tmp_path / "run", maps=scenes / "maps")
-    found = train_staged(read_scenes(scenes), detector, config, job=job, device=CPU, console=Console(quiet=True))
+    found = train_staged(read_scenes(scenes), detector, config, job=job, device=CPU)
     assert found.config.hidden == (() if layer == "rows" else (12,))
     assert found.config.box_input is None
     assert (tmp_path / "run" / "finetune.safetensors").exists() == (layer == "fc6")
@@ -173,4 +169,4 @@ def test_a_class_without_objects(scenes: Path, tmp_path: Path) -> None:
     detector = replace(scene_detector(scenes), classes=images.classes)
     job = StagedJob(tmp_path / "run", maps=scenes / "maps")
     with pytest.raises(ValueError, match="classes: expected images that show green"):
-        train_staged(images, detector, CONFIG, job=job, device=CPU, console=Console(quiet=True))
+        train_staged(images, detector, CONFIG, job=job, device=CPU)

@@ -6,7 +6,6 @@
 #pragma once
 
 #include "../dispatch.h"
-#include "spans.h"
 #include "sums.h"
 
 namespace spp::cuda {
@@ -31,7 +30,7 @@ struct ScatterArgs {
   const void* indices;
   const int32_t* sources;
   int64_t rows;
-  const uint64_t* spans;  // see spans.h; null: every source may be anywhere
+  const uint64_t* spans;  // see find_spans; null: every source may be anywhere
   int32_t images;
   int64_t channels;
   int32_t block_channels;
@@ -95,9 +94,18 @@ class ScatterBlock {
   // Calls visit(channel, cell, gradient) for every bin that took its maximum from the block's cells.
   template <typename Visit>
   __device__ void for_each_gradient(Visit&& visit) {
-    const RowSpan span = span_of(args_.spans, source_, args_.rows);
-    for (int64_t first = span.begin; first < span.end; first += kListRows) {
-      const int32_t rows = list_rows(first, static_cast<int32_t>(smaller<int64_t>(span.end - first, kListRows)));
+    int64_t begin = 0;
+    int64_t end = args_.rows;
+    if (args_.spans != nullptr) {
+      const uint64_t before = args_.spans[2 * source_];
+      if (before >= static_cast<uint64_t>(args_.rows)) end = 0;  // untouched: no row has this source
+      if (end > 0) {
+        begin = static_cast<int64_t>(before);
+        end -= static_cast<int64_t>(args_.spans[2 * source_ + 1]);
+      }
+    }
+    for (int64_t first = begin; first < end; first += kListRows) {
+      const int32_t rows = list_rows(first, static_cast<int32_t>(smaller<int64_t>(end - first, kListRows)));
       visit_rows(first, rows, visit);
     }
     __syncthreads();
@@ -177,6 +185,32 @@ __global__ void __launch_bounds__(kScatterThreads, kScatterBlocks)
     scatter_gradients(const __grid_constant__ ScatterArgs args) {
   for (int64_t block = blockIdx.x; block < args.blocks; block += gridDim.x) {
     ScatterBlock<T, Index, Sums>(args, block).run();
+  }
+}
+
+struct SpanArgs {
+  const int32_t* sources;
+  int64_t source_count;
+  int64_t rows;
+  uint64_t* spans;  // all bits set to begin with
+};
+
+constexpr int kSpanThreads = 256;
+
+// For each source s: spans[2 * s] becomes its first row, spans[2 * s + 1] how many rows come after its last one. Rows
+// usually lie image by image, and a block of the scatter then looks through those of its own only.
+__global__ void __launch_bounds__(kSpanThreads) find_spans(const __grid_constant__ SpanArgs args) {
+  const int64_t step = int64_t{gridDim.x} * kSpanThreads;
+  for (int64_t r = int64_t{blockIdx.x} * kSpanThreads + threadIdx.x; r < args.rows; r += step) {
+    const int32_t source = args.sources[r];
+    if (source < 0 || source >= args.source_count) continue;
+    if (r == 0 || args.sources[r - 1] != source) {
+      atomicMin(reinterpret_cast<unsigned long long*>(args.spans + 2 * source), static_cast<unsigned long long>(r));
+    }
+    if (r + 1 == args.rows || args.sources[r + 1] != source) {
+      atomicMin(reinterpret_cast<unsigned long long*>(args.spans + 2 * source + 1),
+                static_cast<unsigned long long>(args.rows - 1 - r));
+    }
   }
 }
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from spp_ops.engine.config import as_tuples, expect
+from spp_ops.engine.config import expect, from_data, renamed
 from spp_ops.engine.distributed import Precision
+from spp_ops.engine.schedule import expect_schedule
 
 Optimizer: TypeAlias = Literal["sgd", "adam"]
 
 
+@renamed(colour_shift="color_shift")
 @dataclass(frozen=True)
 class JointConfig:
     """Hierarchical sampling: a few images a step, many windows of each (Fast R-CNN, section 2.3).
@@ -38,8 +40,8 @@ class JointConfig:
         backbone_lr: that of the convolutions relative to the head's; 0 freezes them.
         frozen_layers: lowest layers of the backbone (children of the stack, ReLUs and poolings counted) that keep their
             weights.
-        warmup: steps over which the learning rate rises to `lr`.
-        milestones: epochs after which it is divided by 10.
+        warmup: over which the learning rate rises to `lr`: below 1 a share of the run, otherwise steps.
+        milestones: where it is divided by 10: numbers below 1 are shares of the run, others epochs.
         optimizer: "sgd", or "adam" (AdamW), with which convolutions without normalization layers learn from scratch
             several times faster, at a tenth of the rate.
         momentum: of SGD.
@@ -70,8 +72,8 @@ class JointConfig:
     lr: float = 0.01
     backbone_lr: float = 0.03
     frozen_layers: int = 0
-    warmup: int = 100
-    milestones: tuple[int, ...] = ()
+    warmup: float = 0.05
+    milestones: tuple[float, ...] = (2 / 3, 9 / 10)
     optimizer: Optimizer = "sgd"
     momentum: float = 0.9
     weight_decay: float = 5e-4
@@ -93,10 +95,11 @@ class JointConfig:
         expect(0 <= low < high <= 1, "negative_range", "two IoUs in order, from 0 to 1", self.negative_range)
         expect(0 <= self.object_shift < 0.5, "object_shift", "a number from 0 to below 0.5", self.object_shift)
         expect(len(self.scales) > 0 and min(self.scales) >= 1, "scales", "one or more sides in pixels", self.scales)
-        for name in ("object_copies", "color_shift", "backbone_lr", "frozen_layers", "warmup", "weight_decay"):
+        for name in ("object_copies", "color_shift", "backbone_lr", "frozen_layers", "weight_decay"):
             expect(0 <= getattr(self, name) < math.inf, name, "0 or more", getattr(self, name))
         for name in ("lr", "row_rms", "box_beta"):
             expect(0 < getattr(self, name) < math.inf, name, "a positive number", getattr(self, name))
+        expect_schedule(self.warmup, self.milestones)
         expect(self.clip_norm > 0, "clip_norm", "a positive number", self.clip_norm)  # inf clips nothing
         expect(0 <= self.box_weight < math.inf, "box_weight", "0 or more", self.box_weight)
         for name in ("momentum", "ema"):
@@ -105,12 +108,7 @@ class JointConfig:
         expect(self.optimizer in get_args(Optimizer), "optimizer", " or ".join(get_args(Optimizer)), self.optimizer)
         expect(self.precision in get_args(Precision), "precision", "|".join(get_args(Precision)), self.precision)
 
-    def rate(self, epoch: int, step: int) -> float:
-        """Learning rate of the head at a step, counted from 0 over the whole run."""
-        decayed = self.lr * 0.1 ** sum(epoch >= milestone for milestone in self.milestones)
-        return decayed * min((step + 1) / max(self.warmup, 1), 1.0)
 
-
-def from_data(data: Mapping[str, Any]) -> JointConfig:
+def joint_from_data(data: Mapping[str, Any]) -> JointConfig:
     """Invert `spp_ops.engine.config.as_data`."""
-    return JointConfig(**{name: as_tuples(value) for name, value in data.items()})
+    return from_data(JointConfig, data)

@@ -12,16 +12,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+from torchvision.transforms import v2
 
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.image import Pixels, load_image
 from spp_ops.detection.boxes import clip_boxes, encode_boxes, flip_boxes
 from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.proposals import Boxes
-from spp_ops.detection.sampling import draw_windows, match_windows
-from spp_ops.engine.seeds import seed_of
+from spp_ops.detection.sampling import draw_windows, match_windows, without_difficult
+from spp_ops.engine.seeds import Purpose, seed_of
 
-_ORDER, _IMAGE = 21, 22  # what a seed is for
 KEPT_BYTES = 2**30  # of decoded images
 
 
@@ -61,7 +61,7 @@ class TrainingSamples(Dataset[Sample]):
 
     def __getitem__(self, row: int) -> Sample:
         config = self._config
-        seed = seed_of(config.seed, _IMAGE, self._epoch, row)
+        seed = seed_of(config.seed, Purpose.JOINT_IMAGE, self._epoch, row)
         generator = torch.Generator().manual_seed(seed)
         scale = int(torch.randint(len(config.scales), (), generator=generator))
         flipped = config.flip and bool(torch.rand((), generator=generator) < 0.5)
@@ -112,7 +112,7 @@ def draw_training_windows(
     config: JointConfig,
     generator: torch.Generator,
 ) -> Drawn:
-    """Draw an image's windows; those on a difficult object and on no other are neither object nor background.
+    """Draw an image's windows; difficult objects count by the rule of `without_difficult`.
 
     Args:
         windows: [R, 4] to draw from.
@@ -123,8 +123,8 @@ def draw_training_windows(
         generator: of the random numbers.
     """
     matches = match_windows(windows, boxes, labels)
-    unsure = match_windows(windows, difficult, labels.new_zeros(len(difficult))).iou >= config.positive_iou
-    iou = torch.where(unsure & (matches.iou < config.positive_iou), -1.0, matches.iou)
+    on_difficult = match_windows(windows, difficult, labels.new_zeros(len(difficult))).iou
+    iou = without_difficult(matches.iou, on_difficult, config.positive_iou)
     chosen = draw_windows(
         iou, config.windows_per_image, config.positive_share, config.negative_range, generator, config.positive_iou
     )
@@ -143,16 +143,7 @@ def shifted_copies(boxes: Tensor, config: JointConfig, height: int, width: int, 
     return torch.cat([moved[:, :2], moved[:, 2:].maximum(moved[:, :2])], dim=1)
 
 
-def epoch_steps(config: JointConfig, images: int, epoch: int) -> list[list[int]]:
-    """Rows of the images of each step: all of them once, in random order; the last step may have fewer."""
-    generator = torch.Generator().manual_seed(seed_of(config.seed, _ORDER, epoch))
-    order: list[int] = torch.randperm(images, generator=generator).tolist()
-    return [order[first : first + config.images_per_step] for first in range(0, images, config.images_per_step)]
-
-
 def _other_colors(pixels: Tensor, strength: float, seed: int) -> Tensor:
-    from torchvision.transforms import v2
-
     jitter = v2.ColorJitter(strength, strength, strength, min(strength / 10, 0.5))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

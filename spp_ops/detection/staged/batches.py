@@ -5,19 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spp_ops.detection.sampling import draw_windows
+from spp_ops.detection.sampling import draw_windows, without_difficult
 from spp_ops.detection.staged.config import FineTuning
 from spp_ops.detection.staged.samples import TrainingSample
 from spp_ops.detection.staged.sources import RowSource
-from spp_ops.engine.seeds import seed_of
-
-_ORDER, _WINDOWS = 11, 12  # what a seed is for
+from spp_ops.engine.seeds import Purpose, seed_of
 
 
 class Batches:
     """Batches of windows with their labels; a few images give a batch's windows.
 
-    All images are used once before one is used again.
+    All images are used once before one is used again. Row `step` of the data is the batch of that number: rows [R, D]
+    and labels int64 [R], 0 for the background.
 
     Args:
         source: of the rows.
@@ -32,9 +31,14 @@ class Batches:
         self._config = config
         self._seed = seed
 
-    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Rows [R, D] and labels int64 [R], 0 for the background, of the batch of this number."""
-        generator = torch.Generator().manual_seed(seed_of(self._seed, _WINDOWS, step))
+    def __len__(self) -> int:
+        return sum(self._config.batches)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Do nothing: fine-tuning is one long epoch."""
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(seed_of(self._seed, Purpose.STAGED_WINDOWS, step))
         count = self._config.batch_images
         rows, labels = [], []
         for place in range(step * count, (step + 1) * count):
@@ -46,16 +50,13 @@ class Batches:
 
     def _image_at(self, place: int) -> int:
         round_, offset = divmod(place, len(self._images))
-        generator = torch.Generator().manual_seed(seed_of(self._seed, _ORDER, round_))
+        generator = torch.Generator().manual_seed(seed_of(self._seed, Purpose.STAGED_ORDER, round_))
         return int(torch.randperm(len(self._images), generator=generator)[offset])
 
     def _draw(self, image: TrainingSample, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         config = self._config
         sure, label = image.sure_ious.max(dim=1)
-        nearest = image.ious.amax(dim=1)
-        # A window on a difficult object is neither positive nor negative: -1 is in no range.
-        unsure = (nearest >= config.positive_iou) & (sure < config.positive_iou)
-        iou = torch.where(unsure, -1.0, torch.where(sure >= config.positive_iou, sure, nearest))
+        iou = without_difficult(sure, image.ious.amax(dim=1), config.positive_iou)
         share = config.batch_windows // config.batch_images
         chosen = draw_windows(iou, share, config.positive_share, config.negative_range, generator, config.positive_iou)
         return chosen, torch.where(iou[chosen] >= config.positive_iou, label[chosen] + 1, 0)

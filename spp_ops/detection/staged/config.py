@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 from spp_ops.detection.staged.cache import MapKind
-from spp_ops.engine.config import as_tuples, expect
+from spp_ops.engine.config import expect, from_data, renamed, with_new_names
 
 Repeats: TypeAlias = Literal["overlapping", "same cells", "keep"]
 
 
+@renamed(batch_pictures="batch_images")
 @dataclass(frozen=True)
 class FineTuning:
     """Stage 2: the fully connected layers and a (K+1)-way score learn by SGD; the convolutions stay as they are.
@@ -127,6 +128,7 @@ class BoxRegression:
         expect(self.most >= 1, "most", "at least 1", self.most)
 
 
+@renamed(mirror="flip")
 @dataclass(frozen=True)
 class StagedConfig:
     """How a detector is trained in stages.
@@ -172,7 +174,7 @@ PRESETS: dict[str, StagedConfig] = {"paper": PAPER, "authors": AUTHORS, "small":
 
 def staged_from_data(data: Mapping[str, Any]) -> StagedConfig:
     """Invert `spp_ops.engine.config.as_data`."""
-    values = dict(data)
+    values = with_new_names(StagedConfig, data)
     parts: dict[str, type[FineTuning | SVMs | BoxRegression]] = {
         "tuning": FineTuning,
         "svms": SVMs,
@@ -180,5 +182,5 @@ def staged_from_data(data: Mapping[str, Any]) -> StagedConfig:
     }
     for name, part in parts.items():
         if values[name] is not None:
-            values[name] = part(**{key: as_tuples(value) for key, value in values[name].items()})
+            values[name] = from_data(part, values[name])
     return StagedConfig(**values)

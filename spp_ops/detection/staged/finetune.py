@@ -7,11 +7,11 @@ of SGD, and ``losses`` [batches done]. At the end ``finetune.safetensors`` holds
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from lightning_fabric import Fabric
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -19,28 +19,57 @@ from spp_ops.detection.detectors.network import RegionHead
 from spp_ops.detection.staged.batches import Batches
 from spp_ops.detection.staged.config import FineTuning
 from spp_ops.engine.files import atomic_write
-from spp_ops.engine.seeds import seed_of
+from spp_ops.engine.scalars import Scalars
+from spp_ops.engine.seeds import Purpose, seed_of
+from spp_ops.engine.trainer import Numbers, Trainer
 
 FILE_NAME = "finetune.safetensors"
 CHECKPOINT_NAME = "finetune-checkpoint.safetensors"
-_WEIGHTS, _NOISE = 13, 14  # what a seed is for; batches.py has the others
 
 
-@dataclass(frozen=True)
-class TuningJob:
-    """What fine-tuning does besides what decides its result.
+class HeadTrainer(Trainer[tuple[Tensor, Tensor]]):
+    """Trains a head on batches in their order.
 
-    Attributes:
-        folder: of the files.
-        checkpoint_every: batches from one checkpoint to the next.
-        after_batch: called after each batch.
-        after_losses: called with the losses of consecutive batches and the first one's number.
+    Args:
+        head: what is trained.
+        batches: what it learns from.
+        config: how.
+        seed: of dropout.
+        fabric: launched.
     """
 
-    folder: Path
-    checkpoint_every: int = 200
-    after_batch: Callable[[], None] = lambda: None
-    after_losses: Callable[[int, list[float]], None] = lambda first, losses: None
+    names = ("loss",)
+    order = Purpose.STAGED_ORDER
+    noise = Purpose.STAGED_NOISE
+
+    def __init__(self, head: RegionHead, batches: Batches, config: FineTuning, seed: int, fabric: Fabric) -> None:
+        rates = [rate for rate, count in zip(config.rates, config.batches, strict=True) for _ in range(count)]
+        optimizer = torch.optim.SGD(
+            head.parameters(), rates[0], momentum=config.momentum, weight_decay=config.weight_decay
+        )
+        too_fast = f"rates: expected smaller ones than {config.rates}"
+        super().__init__(head, head, optimizer, batches, 1, fabric, seed=seed, too_fast=too_fast)
+        self._rates = rates
+
+    def rates(self) -> list[float]:
+        """Return the learning rate of the next batch."""
+        return [self._rates[self.step]]
+
+    def batches(self) -> list[list[int]]:
+        """Batches are drawn already, each a row of the data."""
+        return [[step] for step in range(len(self.data))]
+
+    def collate(self, items: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        """Take the batch itself."""
+        (batch,) = items
+        return batch
+
+    def loss(self, batch: tuple[Tensor, Tensor], size: int, weight: float) -> tuple[Tensor, list[Tensor]]:
+        """Return the mean cross-entropy of the batch's windows."""
+        rows, labels = (part.to(self.fabric.device) for part in batch)
+        scores, _ = self.model(rows)
+        loss = F.cross_entropy(scores, labels)
+        return loss, [loss]
 
 
 def new_head(
@@ -56,7 +85,7 @@ def new_head(
         dropout: probability of a zero after each hidden layer.
         seed: of the weights.
     """
-    torch.manual_seed(seed_of(seed, _WEIGHTS))
+    torch.manual_seed(seed_of(seed, Purpose.STAGED_HEAD))
     head = RegionHead(size, num_classes, hidden, dropout=dropout, score="softmax", box_input=None)
     head.row_scale.fill_(row_scale)
     return head
@@ -70,15 +99,17 @@ def saved_batches(folder: Path) -> int:
     return 0
 
 
-def fine_tune(head: RegionHead, batches: Batches, config: FineTuning, seed: int, job: TuningJob) -> list[float]:
+def fine_tune(
+    trainer: HeadTrainer, folder: Path, checkpoint_every: int, scalars: Scalars, after_step: Callable[[], None]
+) -> list[float]:
     """Train a head, or go on with it from the checkpoint in the folder, to the same result.
 
     Args:
-        head: from `new_head`, on the device to be used.
-        batches: to learn from.
-        config: how.
-        seed: of dropout.
-        job: where to, and whom to tell.
+        trainer: at the start.
+        folder: of the files.
+        checkpoint_every: batches from one checkpoint to the next.
+        scalars: get the losses.
+        after_step: called after each batch.
 
     Returns:
         The loss of each batch.
@@ -86,63 +117,55 @@ def fine_tune(head: RegionHead, batches: Batches, config: FineTuning, seed: int,
     Raises:
         ValueError: the loss is no longer finite; or a file is damaged.
     """
-    finished = job.folder / FILE_NAME
+    head = trainer.net
+    finished = folder / FILE_NAME
     if finished.is_file():
         tensors = load_file(finished)
         head.load_state_dict(_part(tensors, "head."))
         return [float(loss) for loss in tensors["losses"]]
-    rates = [rate for rate, count in zip(config.rates, config.batches, strict=True) for _ in range(count)]
-    optimizer = torch.optim.SGD(head.parameters(), rates[0], momentum=config.momentum, weight_decay=config.weight_decay)
-    losses = _restore(head, optimizer, job.folder / CHECKPOINT_NAME)
-    head.train()
-    for step in range(len(losses), len(rates)):
-        optimizer.param_groups[0]["lr"] = rates[step]
-        losses.append(_train_batch(head, optimizer, *batches(step), seed=seed_of(seed, _NOISE, step)))
-        if not losses[-1] < float("inf"):
-            raise ValueError(f"rates: expected smaller ones than {config.rates}: the loss is no longer finite")
-        job.after_batch()
-        if (step + 1) % job.checkpoint_every == 0:
-            job.after_losses(step + 1 - job.checkpoint_every, losses[-job.checkpoint_every :])
-            _save(job.folder / CHECKPOINT_NAME, head, losses, optimizer)
+    _restore(trainer, folder / CHECKPOINT_NAME)
+    losses = [loss for (loss,) in trainer.numbers]
+
+    def checkpoint() -> None:
+        after_step()
+        if trainer.step % checkpoint_every == 0:
+            _save(folder / CHECKPOINT_NAME, trainer, trainer.state()["numbers"])
+
+    def after_numbers(first_step: int, numbers: list[Numbers]) -> None:
+        new = [loss for (loss,) in numbers]
+        losses.extend(new)
+        scalars.add(first_step, {"fine-tuning/loss": new})
+
+    trainer.train_epoch(after_step=checkpoint, after_numbers=after_numbers)
     head.eval()
-    _save(finished, head, losses)
-    (job.folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+    _save(finished, trainer, [[loss] for loss in losses], whole=True)
+    (folder / CHECKPOINT_NAME).unlink(missing_ok=True)
     return losses
 
 
-def _train_batch(
-    head: RegionHead, optimizer: torch.optim.Optimizer, rows: Tensor, labels: Tensor, *, seed: int
-) -> float:
-    torch.manual_seed(seed)
-    device = head.row_scale.device
-    scores, _ = head(rows.to(device))
-    loss = F.cross_entropy(scores, labels.to(device))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return float(loss.detach())
-
-
-def _save(path: Path, head: RegionHead, losses: list[float], optimizer: torch.optim.SGD | None = None) -> None:
-    tensors = {f"head.{name}": tensor for name, tensor in head.state_dict().items()}
-    tensors["losses"] = torch.tensor(losses, dtype=torch.float64)
-    if optimizer is not None:
-        for name, parameter in head.named_parameters():
-            tensors[f"momentum.{name}"] = optimizer.state[parameter]["momentum_buffer"]
+def _save(path: Path, trainer: HeadTrainer, numbers: list[Numbers], *, whole: bool = False) -> None:
+    tensors = {f"head.{name}": tensor for name, tensor in trainer.net.state_dict().items()}
+    tensors["losses"] = torch.tensor([loss for (loss,) in numbers], dtype=torch.float64)
+    if not whole:
+        states = trainer.optimizer.state_dict()["state"].values()
+        for (name, _), state in zip(trainer.net.named_parameters(), states, strict=True):
+            tensors[f"momentum.{name}"] = state["momentum_buffer"]
     with atomic_write(path) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
 
 
-def _restore(head: RegionHead, optimizer: torch.optim.SGD, path: Path) -> list[float]:
-    """Bring head and optimizer to where the checkpoint was made; the losses up to there."""
+def _restore(trainer: HeadTrainer, path: Path) -> None:
+    """Bring the trainer to where the checkpoint was made."""
     if not path.is_file():
-        return []
+        return
     tensors = load_file(path)
-    head.load_state_dict(_part(tensors, "head."))
     momentum = _part(tensors, "momentum.")
-    for name, parameter in head.named_parameters():
-        optimizer.state[parameter]["momentum_buffer"] = momentum[name].to(parameter.device)
-    return [float(loss) for loss in tensors["losses"]]
+    buffers = [momentum[name] for name, _ in trainer.net.named_parameters()]
+    state = trainer.state()
+    state["optimizer"]["state"] = {index: {"momentum_buffer": buffer} for index, buffer in enumerate(buffers)}
+    state["numbers"] = [[float(loss)] for loss in tensors["losses"]]
+    state["batch"] = state["step"] = len(state["numbers"])
+    trainer.restore(state, _part(tensors, "head."), None)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -12,17 +12,17 @@ from spp_ops.detection.staged.batches import Batches
 from spp_ops.detection.staged.box_regression import FILE_NAME as BOXES_NAME
 from spp_ops.detection.staged.box_regression import Corrections, fit_boxes
 from spp_ops.detection.staged.config import StagedConfig
-from spp_ops.detection.staged.finetune import TuningJob, fine_tune, new_head, saved_batches
+from spp_ops.detection.staged.finetune import HeadTrainer, fine_tune, new_head, saved_batches
 from spp_ops.detection.staged.folding import fold
 from spp_ops.detection.staged.mining import FILE_NAME as SVMS_NAME
 from spp_ops.detection.staged.mining import Miner, Planes, save_records
 from spp_ops.detection.staged.samples import TrainingSample
 from spp_ops.detection.staged.sources import LayerRows, RowSource, sample_norms
-from spp_ops.detection.staged.stages import Stages
-from spp_ops.engine.seeds import seed_of
+from spp_ops.engine.distributed import make_fabric
+from spp_ops.engine.progress import Progress, Work
+from spp_ops.engine.scalars import Scalars
+from spp_ops.engine.seeds import Purpose, seed_of
 from spp_ops.models.spp_net import FIRST_FC
-
-_SAMPLE = 15  # what a seed is for; finetune.py and batches.py have the others
 
 
 def kept_hidden(hidden: tuple[int, ...], layer: str | None) -> tuple[int, ...]:
@@ -54,7 +54,7 @@ class Learner:
         config: how.
         folder: of the artifacts.
         device: for fine-tuning.
-        stages: told of the progress.
+        progress: told how far it is.
         checkpoint_every: batches of fine-tuning from one checkpoint to the next.
     """
 
@@ -68,7 +68,7 @@ class Learner:
         *,
         folder: Path,
         device: torch.device,
-        stages: Stages,
+        progress: Progress,
         checkpoint_every: int = 200,
     ) -> None:
         _check_classes(images, classes)
@@ -80,7 +80,7 @@ class Learner:
         self._config = config
         self._folder = folder
         self._device = device
-        self._stages = stages
+        self._progress = progress
         self._checkpoint_every = checkpoint_every
 
     def head(self) -> RegionHead:
@@ -112,12 +112,17 @@ class Learner:
         head.to(self._device)
         if not self._kept:
             return head
-        batches = Batches(self._source, self._images, config, seed)
-        self._stages.begin("fine-tuning", sum(config.batches), saved_batches(self._folder))
-        job = TuningJob(self._folder, self._checkpoint_every, self._stages.advance, self._stages.losses)
-        losses = fine_tune(head, batches, config, seed, job)
+        trainer = HeadTrainer(
+            head, Batches(self._source, self._images, config, seed), config, seed, make_fabric(self._device)
+        )
+        done = saved_batches(self._folder)
+        with (
+            Scalars(self._folder, done) as scalars,
+            self._progress.work("fine-tuning", len(trainer.data), "batches", done=done) as work,
+        ):
+            losses = fine_tune(trainer, self._folder, self._checkpoint_every, scalars, work.advance)
         last = losses[-min(len(losses), 50) :]
-        self._stages.end(f"fine-tuning: {len(losses)} batches, loss {sum(last) / len(last):.4f} at the end")
+        self._say(work, f"{len(losses)} batches, loss {sum(last) / len(last):.4f} at the end")
         return head
 
     def _planes(self, source: RowSource) -> Planes:
@@ -125,15 +130,15 @@ class Learner:
         if (self._folder / SVMS_NAME).is_file():
             return Planes.load(self._folder)
         config = self._config.svms
-        self._stages.begin("SVMs", len(self._images) * (1 + config.passes))
-        scale = self._scale(source, config.feature_norm)
-        miner = Miner(source, self._images, scale, config, self._config.seed)
-        planes = miner.train(self._stages.advance)
+        with self._progress.work("SVMs", len(self._images) * (1 + config.passes)) as work:
+            scale = self._scale(source, config.feature_norm)
+            miner = Miner(source, self._images, scale, config, self._config.seed)
+            planes = miner.train(work.advance)
         save_records(self._folder, self._classes, miner.records)
         planes.save(self._folder)
         numbers = ((r.positives, r.added, r.fits) for r in miner.records)
         positives, added, fits = (sum(column) for column in zip(*numbers, strict=True))
-        self._stages.end(f"SVMs: {positives} positives, {added} negatives, {fits} fits in {len(self._classes)} classes")
+        self._say(work, f"{positives} positives, {added} negatives, {fits} fits in {len(self._classes)} classes")
         return planes
 
     def _corrections(self) -> Corrections | None:
@@ -141,19 +146,22 @@ class Learner:
         config = self._config.boxes
         if config is None or (self._folder / BOXES_NAME).is_file():
             return None if config is None else Corrections.load(self._folder)
-        self._stages.begin("box regression", len(self._images) * len(self._classes))
-        scale = self._scale(self._source, config.feature_norm)
-        corrections = fit_boxes(self._source, self._images, scale, config, self._stages.advance)
-        corrections.save(self._folder)
-        self._stages.end("box regression")
+        with self._progress.work("box regression", len(self._images) * len(self._classes)) as work:
+            scale = self._scale(self._source, config.feature_norm)
+            corrections = fit_boxes(self._source, self._images, scale, config, work.advance)
+            corrections.save(self._folder)
+        self._say(work, f"{len(self._classes)} classes")
         return corrections
+
+    def _say(self, work: Work, result: str) -> None:
+        self._progress.say(f"{work.name}: {result}  ({work.seconds:.0f} s)")
 
     def _scale(self, source: RowSource, norm: float) -> float:
         """What gives rows this mean norm."""
         return norm / max(float(self._norms(source).mean()), 1e-12)
 
     def _norms(self, source: RowSource) -> torch.Tensor:
-        generator = torch.Generator().manual_seed(seed_of(self._config.seed, _SAMPLE))
+        generator = torch.Generator().manual_seed(seed_of(self._config.seed, Purpose.STAGED_NORMS))
         return sample_norms(source, [image.windows for image in self._images], generator)
 
 

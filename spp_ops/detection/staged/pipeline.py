@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.detection.detectors.config import DetectorConfig
@@ -20,11 +21,13 @@ from spp_ops.detection.staged.learning import Learner, kept_hidden
 from spp_ops.detection.staged.run_folder import claim
 from spp_ops.detection.staged.samples import TrainingSample, training_samples
 from spp_ops.detection.staged.sources import RowSource
-from spp_ops.detection.staged.stages import Stages
-from spp_ops.engine.seeds import seed_of
+from spp_ops.engine.distributed import world_size
+from spp_ops.engine.progress import Progress
+from spp_ops.engine.run import say_random_weights
+from spp_ops.engine.run_folder import run_folder
+from spp_ops.engine.seeds import Purpose, seed_of
 
 SCORE_THRESHOLD = -1.5  # margins below it are dropped (the authors' code)
-_WEIGHTS = 16  # what a seed is for; learning.py has the others
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def train_staged(
     *,
     job: StagedJob,
     device: torch.device,
-    console: Console,
+    progress: Progress | None = None,
 ) -> SPPDetector:
     """Train a detector in the paper's stages; it is saved in the run's folder and returned, on the CPU.
 
@@ -75,20 +78,34 @@ def train_staged(
         config: how.
         job: what else.
         device: of convolutions, pooling and fine-tuning.
-        console: gets progress bars and a line a stage.
+        progress: told how far it is, and a line a stage.
 
     Raises:
         ValueError: the folder holds a run that is not to be resumed, or one of other settings; a class has no objects;
             the loss of fine-tuning is no longer finite.
         FileNotFoundError, ImageError: an image or the weights can't be read.
     """
-    with Stages(console, job.out) as stages:
-        samples, finished, net = prepare(images, detector, config, job, device, stages)
-        rows = _pooled_rows(samples, finished.features(net), config, job, stages)
-        learn(net, rows, samples, detector, config, job, device, stages)
-    trained = SPPDetector(finished, net.cpu())
-    trained.save(job.out)
+    progress = progress or Progress()
+    with staged_folder(job):
+        samples, finished, net = prepare(images, detector, config, job, device, progress)
+        rows = _pooled_rows(samples, finished.features(net), config, job, progress)
+        learn(net, rows, samples, detector, config, job, device, progress)
+        trained = SPPDetector(finished, net.cpu())
+        trained.save(job.out)
     return trained
+
+
+@contextmanager
+def staged_folder(job: StagedJob) -> Iterator[None]:
+    """Hold the run's folder.
+
+    Raises:
+        ValueError: another process has it; or torchrun has started several.
+    """
+    if world_size() > 1:
+        raise ValueError(f"processes: expected one for training in stages, torchrun has started {world_size()}")
+    with run_folder(job.out):
+        yield
 
 
 def prepare(
@@ -97,7 +114,7 @@ def prepare(
     config: StagedConfig,
     job: StagedJob,
     device: torch.device,
-    stages: Stages,
+    progress: Progress,
     kind: str = "SPP-net",
 ) -> tuple[list[TrainingSample], DetectorConfig, RegionNet]:
     """Find the windows, claim the run's folder and make the network.
@@ -106,10 +123,11 @@ def prepare(
         The images to learn from; the record of the detector to be; its network, but for the head as it starts.
     """
     finished = finished_config(detector, config)
-    samples = _images(images, detector, config, job, stages)
+    samples = _images(images, detector, config, job, progress)
     claim(job.out, kind, detector, config, samples, resume=job.resume)
-    torch.manual_seed(seed_of(config.seed, _WEIGHTS))
+    torch.manual_seed(seed_of(config.seed, Purpose.STAGED_WEIGHTS))
     net = finished.build(job.weights).to(device).eval()
+    say_random_weights(job.weights, detector.arch, progress, frozen=True)
     net.backbone.to(memory_format=torch.channels_last)  # as its pixels are
     return samples, finished, net
 
@@ -122,7 +140,7 @@ def learn(
     config: StagedConfig,
     job: StagedJob,
     device: torch.device,
-    stages: Stages,
+    progress: Progress,
 ) -> None:
     """Stages 2 to 4: fill the network's head."""
     learner = Learner(
@@ -133,7 +151,7 @@ def learn(
         config,
         folder=job.out,
         device=device,
-        stages=stages,
+        progress=progress,
         checkpoint_every=job.checkpoint_every,
     )
     net.head.load_state_dict(learner.head().state_dict())
@@ -151,23 +169,23 @@ def finished_config(detector: DetectorConfig, config: StagedConfig) -> DetectorC
 
 
 def _images(
-    images: DetectionImages, detector: DetectorConfig, config: StagedConfig, job: StagedJob, stages: Stages
+    images: DetectionImages, detector: DetectorConfig, config: StagedConfig, job: StagedJob, progress: Progress
 ) -> list[TrainingSample]:
-    stages.begin("proposals", len(images))
-    proposals = propose(
-        images.paths, detector.proposals, cache=job.cache, workers=job.workers, after_image=stages.advance
-    )
+    with progress.work("proposals", len(images)) as work:
+        proposals = propose(
+            images.paths, detector.proposals, cache=job.cache, workers=job.workers, after_image=work.advance
+        )
     mean = sum(map(len, proposals)) / max(len(proposals), 1)
-    stages.end(f"proposals: {mean:.0f} an image")
+    progress.say(f"proposals: {mean:.0f} an image  ({work.seconds:.0f} s)")
     return training_samples(images, proposals, flip=config.flip)
 
 
 def _pooled_rows(
-    images: list[TrainingSample], regions: RegionFeatures, config: StagedConfig, job: StagedJob, stages: Stages
+    samples: list[TrainingSample], regions: RegionFeatures, config: StagedConfig, job: StagedJob, progress: Progress
 ) -> MapRows:
     """Stage 1."""
     store = MapStore(regions, job.out / "maps" if job.maps is None else job.maps, config.maps)
-    stages.begin("feature maps", len(images))
-    files = store.fill(images, stages.advance)
-    stages.end(f"feature maps: {len(images)} images at {len(regions.scales)} scales")
+    with progress.work("feature maps", len(samples)) as work:
+        files = store.fill(samples, work.advance)
+    progress.say(f"feature maps: {len(samples)} images at {len(regions.scales)} scales  ({work.seconds:.0f} s)")
     return MapRows(store, regions, files)

@@ -14,17 +14,18 @@ that an artifact that is there is the one that the stage would make again. The a
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from spp_ops.detection.detectors.config import DetectorConfig
-from spp_ops.detection.staged.config import StagedConfig
+from spp_ops.detection.detectors.config import from_data as detector_from_data
+from spp_ops.detection.sampling import data_hash
+from spp_ops.detection.staged.config import StagedConfig, staged_from_data
 from spp_ops.detection.staged.samples import TrainingSample
-from spp_ops.engine.config import as_data
+from spp_ops.engine.config import as_data, difference
 from spp_ops.engine.files import write_json
+from spp_ops.engine.run_folder import found_run
 
 FILE_NAME = "staged.json"
 _FORMAT = 1
@@ -51,39 +52,28 @@ def claim(
         "kind": kind,
         "detector": as_data(detector),
         "staged": as_data(config),
-        "data": data_hash(images),
+        "data": _hash(images),
     }
-    mine = json.loads(json.dumps(mine))  # as it will be read again
-    if not file.is_file():
+    if not found_run(file, resume=resume):
         write_json(file, mine)
         return
-    if not resume:
-        raise ValueError(f"out: {folder} holds a run already; give --resume to go on with it, or another folder")
     try:
         there = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        # Fields have the names of today, whatever they were called when the run began.
+        there["detector"] = as_data(detector_from_data(there["detector"]))
+        there["staged"] = as_data(staged_from_data(there["staged"]))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{file} is not the record of a run: {error}") from error
     complaint = difference(mine, there)
     if complaint is not None:
         raise ValueError(complaint)
 
 
-def data_hash(images: Sequence[TrainingSample]) -> str:
-    """A hash of names, objects and windows, in their order."""
-    digest = hashlib.sha256()
-    for image in images:
-        digest.update(f"{image.path.name} {image.flipped}".encode())
-        for tensor in (image.windows, image.objects, image.labels, image.difficult):
-            digest.update(str(tuple(tensor.shape)).encode() + tensor.numpy().tobytes())
-    return digest.hexdigest()
-
-
-def difference(mine: Any, there: Any, name: str = "") -> str | None:
-    """The first field in which two trees of plain data differ, as a line for the user; None where they agree."""
-    if isinstance(mine, dict) and isinstance(there, dict):
-        for key in [*mine, *(key for key in there if key not in mine)]:
-            complaint = difference(mine.get(key), there.get(key), f"{name}.{key}" if name else key)
-            if complaint is not None:
-                return complaint
-        return None
-    return None if mine == there else f"{name}: the run to be resumed has {there!r}, got {mine!r}"
+def _hash(images: Sequence[TrainingSample]) -> str:
+    return data_hash(
+        (
+            f"{image.path.name} {image.flipped}",
+            [part.numpy() for part in (image.windows, image.objects, image.labels, image.difficult)],
+        )
+        for image in images
+    )
