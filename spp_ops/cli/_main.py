@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ class Root(ModuleGroup):
         **extra: Any,
     ) -> Any:
         print_any_letter()
+        # Pillow warns of damaged metadata with a line of its own code; what is wrong with an image is told by us.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
         try:
             code = super().main(args, prog_name, standalone_mode=False, **extra)
         except click.exceptions.NoArgsIsHelpError as help_wanted:
@@ -54,7 +57,7 @@ def _is_lack_of_memory(error: Exception) -> bool:
 
 
 def _fail(message: str, code: int = 2) -> int:
-    click.echo(f"error: {' '.join(message.split())}", err=True)
+    click.echo(f"error: {' '.join(map(str.strip, message.splitlines()))}", err=True)
     return code
 
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from spp_ops.datasets.image import Pixels
-from spp_ops.datasets.labeled import Notice
+from spp_ops.datasets.image_files import UNKNOWN_ENDING, is_image_name
+from spp_ops.datasets.problems import Notice, told
 from spp_ops.detection.proposals.boxes import opencv
 
 STANDARD_INPUT = "-"
@@ -111,18 +110,18 @@ def _places(argument: str, notice: Notice) -> list[str]:
 
 def _in_folder(folder: Path, notice: Notice) -> list[str]:
     """Images and videos in a folder and below, hidden files left out."""
-    known = {*Image.registered_extensions(), *VIDEO_ENDINGS}
     files = sorted(
         path
         for path in folder.rglob("*")
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
-    others = [path for path in files if path.suffix.lower() not in known]
+    known = [path for path in files if is_image_name(path) or _is_video(path)]
+    others: list[object] = [path for path in files if path not in known]
     if others:
-        notice(f"{folder}: {len(others)} files are no images by their endings, the first {others[0]}; left out")
-    if len(others) == len(files):
+        notice(told(UNKNOWN_ENDING, others))
+    if not known:
         raise ValueError(f"images: expected some in {folder}, got none")
-    return [str(path) for path in files if path.suffix.lower() in known]
+    return list(map(str, known))
 
 
 def _is_camera(place: str) -> bool:

@@ -177,7 +177,7 @@ def test_folders_patterns_and_standard_input(photos: list[Path], run: Path, tmp_
         assert rows[0]["image"] == str(photos[0])
         assert set(rows[0]) == {"image", "width", "height", "objects"}
         assert " images a second" in result.stderr
-    assert "1 files are no images by their endings, the first" in images["folder"].stderr
+    assert "1 file left out, as its name does not end as images' do, at: " in images["folder"].stderr
 
 
 def test_frames_of_a_video(run: Path, tmp_path: Path) -> None:
