@@ -34,9 +34,10 @@ SYSTEM_SHARED_BYTES = 1024  # that every block takes besides its own
 # Blocks on MAIN: 2,400 cells, 50 bins; `scatter_gradients` adds one channel a block there.
 PROBE = """
 #include <cstdio>
-#include "forward_plan.h"
+#include "resident_plan.h"
 #include "gather.cu"
 #include "scatter.h"
+#include "spans.cu"
 using namespace spp::cuda;
 template <typename Sums> void scatter(const char* name) {
   std::printf("%s %d %zu\\n", name, kScatterThreads, scatter_shared_bytes<Sums>(1, 40 * 60));
@@ -45,7 +46,7 @@ int main() {
   std::printf("project_rows %d 0\\n", kProjectThreads);
   std::printf("build_tables %d %zu\\n", kTableThreads, table_shared_bytes(kMaxDoublings));
   std::printf("pool_windows %d %zu\\n", kPoolWarps * kWarpSize, pool_shared_bytes(50));
-  std::printf("find_spans %d 0\\n", kSpanThreads);
+  std::printf("note_ends %d 0\\n", kSpanThreads);
   std::printf("gather_bins %d 0\\n", kGatherThreads);
   scatter<PlainSums<float>>("PlainSums<float>");
   scatter<PlainSums<double>>("PlainSums<double>");

@@ -13,7 +13,7 @@ struct Type {
   using type = T;
 };
 
-struct NoIndex {};  // stands for an index type where no indices are wanted
+struct NoIndex {};  // stands for an index type where no indices are wanted; its size, 1, fits every address
 
 // Returns call(Type<T>{}). On the GPU where `call` is made there.
 #if defined(__CUDACC__)

@@ -141,10 +141,11 @@ class Case:
         assert (memory[~inside].view(np.uint8) == GARBAGE).all()
 
 
+NO_SLICE = 4 * 1024  # bytes of shared memory in which no slice of a map is resident: tables are in global memory
 DEVICES = st.fixed_dictionaries(
     {
         "multiprocessors": st.sampled_from([1, 2, 64]),
-        "max_shared_bytes": st.sampled_from([227 * 1024, 227 * 1024, 99 * 1024, 64 * 1024, 48 * 1024]),
+        "max_shared_bytes": st.sampled_from([227 * 1024, 227 * 1024, 99 * 1024, NO_SLICE, NO_SLICE]),
         "max_grid_x": st.sampled_from([2**31 - 1, 2**31 - 1, 1, 3]),
         "max_grid_y": st.sampled_from([65535, 65535, 1, 2]),
     }

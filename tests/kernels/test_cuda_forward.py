@@ -7,15 +7,17 @@ from collections.abc import Iterator, Sequence
 import cuda_rules as rules
 import numpy as np
 import pytest
-from cuda_cases import DEVICES, INDICES, PROPERTY, TYPES, Case, cases, check_forward, configure, encode
+from cuda_cases import DEVICES, INDICES, NO_SLICE, PROPERTY, TYPES, Case, cases, check_forward, configure, encode
 from hypothesis import given
 
 PLAIN = rules.Rule(rules.Axis(), rules.Axis())
 CELLS = rules.Rule(rules.Axis(high=rules.Corner()), rules.Axis(high=rules.Corner()), rules.AS_IS)
 
 
-@pytest.fixture(autouse=True)
-def _usual_device() -> Iterator[None]:
+@pytest.fixture(autouse=True, params=[None, NO_SLICE], ids=["resident", "global"])
+def _device(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Both ways of forward: tables in shared memory where slices fit, and in global memory."""
+    configure(**({} if request.param is None else {"max_shared_bytes": request.param}))
     yield
     configure()
 

@@ -8,15 +8,18 @@ from collections.abc import Iterator
 import cuda_rules as rules
 import numpy as np
 import pytest
-from cuda_cases import HOST, INDICES, TYPES, Case, check_forward, configure, encode
+from cuda_cases import HOST, INDICES, NO_SLICE, TYPES, Case, check_forward, configure, encode
 
 CELLS = rules.Rule(rules.Axis(high=rules.Corner()), rules.Axis(high=rules.Corner()), rules.AS_IS)
 LEVELS = [(3, 2), (2, 2), (1, 1)]
 
 
-@pytest.fixture(autouse=True)
-def _usual_device() -> Iterator[None]:
-    yield
+@pytest.fixture(autouse=True, params=[None, NO_SLICE], ids=["resident", "global"])
+def memory(request: pytest.FixtureRequest) -> Iterator[dict[str, int]]:
+    """Both ways of forward: tables in shared memory where slices fit, and in global memory."""
+    device = {} if request.param is None else {"max_shared_bytes": request.param}
+    configure(**device)
+    yield device
     configure()
 
 
@@ -130,15 +133,15 @@ def test_outputs_past_32_bits(index: str | None) -> None:
 
 @pytest.mark.parametrize("images", [1, 2])
 @pytest.mark.parametrize("deterministic", [False, True])
-def test_more_rows_of_one_image_than_a_list_holds(deterministic: bool, images: int) -> None:
+def test_more_rows_of_one_image_than_a_list_holds(deterministic: bool, images: int, memory: dict[str, int]) -> None:
     """Rows are listed 2,048 at a time: the list must not change while it is read."""
     rows = 2048 * 2 + 700
     random = np.random.default_rng(3)
     gradients = random.integers(-3, 4, (rows, 2)).astype(np.float32)
     cells = random.integers(0, 6, gradients.shape)
     sources = (random.random(rows) < 0.1).astype(np.int32) * (images - 1)
-    for seed in (None, 0, 1):
-        configure(random_order=seed is not None, seed=seed or 0)
+    for order in ({}, {"random_order": True, "seed": 1}):
+        configure(**order, **memory)
         got = HOST.backward(gradients, 0, cells.astype(np.int32), sources, [(1, 1)], [(2, 3)], images, 2, deterministic)
         expected = rules.backward(gradients, cells, sources, [(1, 1)], [(2, 3)], images, 2)[0]
         np.testing.assert_array_equal(got[0], expected)
@@ -190,3 +193,19 @@ def test_the_last_rows_and_columns_of_a_tile_count(index: str | None) -> None:
         values, _, _ = distinct.expected()
         output, _, _ = case.run()
         np.testing.assert_array_equal(output, np.repeat(values, 1 + height * width // 8, 0))
+
+
+@pytest.mark.parametrize("images", [1, 2])
+@pytest.mark.parametrize("order", [{}, {"random_order": True, "seed": 3}], ids=["in order", "in any order"])
+def test_blocks_that_go_on_with_other_work(images: int, order: dict[str, int], memory: dict[str, int]) -> None:
+    """Many rows, so that every warp has some; a grid of one, so that one block does everything after each other."""
+    configure(**order, max_grid_x=1, max_grid_y=1, **memory)
+    random = np.random.default_rng(6)
+    features = random.integers(-5, 6, (images, 9, 5, 6)).astype(np.float32)
+    distinct = boxes_on(images, 5, 6, 12)
+    chosen = random.integers(0, len(distinct), 700)
+    values, cells, sources = call([features], "float32", distinct).expected()
+    output, indices, got_sources = call([features], "float32", distinct[chosen]).run()
+    np.testing.assert_array_equal(output, values.astype(np.float32)[chosen])
+    np.testing.assert_array_equal(indices, cells[chosen])
+    np.testing.assert_array_equal(got_sources, sources[chosen])

@@ -63,19 +63,11 @@ void scatter(const BackwardArgs& args, const uint64_t* spans, Stream stream) {
 
 }  // namespace
 
-size_t backward_workspace_bytes(const BackwardArgs& args) {
-  return source_count(args) > 1 ? 2 * sizeof(uint64_t) * source_count(args) : 0;
-}
+size_t backward_workspace_bytes(const BackwardArgs& args) { return span_bytes(source_count(args)); }
 
 void backward(const BackwardArgs& args, void* workspace, Stream stream) {
-  uint64_t* spans = nullptr;
-  const size_t bytes = backward_workspace_bytes(args);
-  if (bytes > 0) {
-    spans = static_cast<uint64_t*>(workspace);
-    check(cudaMemsetAsync(spans, 0xFF, bytes, stream), "find_spans (" + std::to_string(bytes) + " bytes)");
-    launch("find_spans", find_spans, {ceil_div(args.count, kSpanThreads), 1, kSpanThreads, 0}, stream,
-           SpanArgs{args.sources, source_count(args), args.count, spans});
-  }
+  uint64_t* spans = source_count(args) > 1 ? static_cast<uint64_t*>(workspace) : nullptr;
+  find_spans({args.sources, source_count(args), args.count, spans}, stream);
   with_type(args.type, [&](auto type) {
     using T = typename decltype(type)::type;
     using W = typename Wide<T>::type;

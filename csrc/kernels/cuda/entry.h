@@ -60,6 +60,7 @@ struct WholeNumberEntry {
   static constexpr int kPerWord = 1;
 
   __device__ static Word larger_of(Word a, Word b) { return larger(a, b); }
+  __device__ static Number larger_entry(Number a, Number b) { return larger(a, b); }
 };
 
 // An Entries<T, Index> says how features of type T are kept.
@@ -67,7 +68,7 @@ struct WholeNumberEntry {
 //   of          the entry of a value and its cell
 //   empty       what a bin without cells holds: below all others
 //   zero        what stands for such a bin on the way out: value 0, cell kNoCell
-//   larger_of   of two words
+//   larger_of, larger_entry   of two words, of two entries
 //   value, cell of one entry; values of a word with two
 template <typename T, typename Index>
 struct Entries;
@@ -101,6 +102,7 @@ struct Entries<T, NoIndex> {
   __device__ static int16_t zero() { return 0; }
   __device__ static int16_t of(T value, uint32_t) { return key16_of(value); }
   __device__ static Word larger_of(Word a, Word b) { return larger_halves(a, b); }
+  __device__ static int16_t larger_entry(int16_t a, int16_t b) { return larger(a, b); }
   __device__ static uint32_t values(Word keys) { return bits_of_keys16(keys); }
 };
 
@@ -142,6 +144,7 @@ struct Entries<double, Index> {
   __device__ static Word larger_of(Word a, Word b) {
     return b.key > a.key || (b.key == a.key && b.cell < a.cell) ? b : a;
   }
+  __device__ static Word larger_entry(Word a, Word b) { return larger_of(a, b); }
   __device__ static double value(Word entry) { return value_of<double>(entry.key); }
   __device__ static Index cell(Word entry) { return static_cast<Index>(entry.cell); }
 };
@@ -179,6 +182,15 @@ struct alignas(16) Vector {
       const int shift = 16 * (number % 2);
       words[number / 2] =
           (words[number / 2] & ~(0xFFFFu << shift)) | (static_cast<uint32_t>(static_cast<uint16_t>(one)) << shift);
+    }
+  }
+
+  // `number` is a compile-time constant after unrolling.
+  __device__ auto entry(int number) const {
+    if constexpr (E::kPerWord == 1) {
+      return words[number];
+    } else {
+      return static_cast<int16_t>(words[number / 2] >> (16 * (number % 2)));
     }
   }
 

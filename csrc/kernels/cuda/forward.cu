@@ -1,5 +1,6 @@
-// Forward: place the rows, build the tables, pool the windows.
-#include "forward_plan.h"
+// Forward: from resident slices where they fit shared memory, else by tables in global memory: place the rows, build
+// the tables, pool the windows.
+#include "resident_plan.h"
 
 namespace spp::cuda {
 namespace {
@@ -14,6 +15,9 @@ void with_types(const ForwardArgs& args, Call&& call) {
 
 template <typename T, typename Index>
 void run(const ForwardArgs& args, void* workspace, Stream stream) {
+  if (const auto resident = plan_resident<T, Index>(args, workspace); resident.possible) {
+    return run_resident<T, Index>(resident, stream);
+  }
   const ForwardPlan plan = plan_forward<T, Index>(args, workspace);
   const int64_t ranges = args.boxes.count * plan.project.layout.per_row;
   launch("project_rows", project_rows, {ceil_div(ranges, kProjectThreads), 1, kProjectThreads, 0}, stream,
@@ -31,8 +35,10 @@ void run(const ForwardArgs& args, void* workspace, Stream stream) {
 size_t forward_workspace_bytes(const ForwardArgs& args) {
   size_t bytes = 0;
   with_types(args, [&](auto type, auto index_type) {
-    bytes =
-        plan_forward<typename decltype(type)::type, typename decltype(index_type)::type>(args, nullptr).workspace_bytes;
+    using T = typename decltype(type)::type;
+    using Index = typename decltype(index_type)::type;
+    const auto resident = plan_resident<T, Index>(args, nullptr);
+    bytes = resident.possible ? resident.workspace_bytes : plan_forward<T, Index>(args, nullptr).workspace_bytes;
   });
   return bytes;
 }

@@ -38,25 +38,29 @@ class Workspace {
   size_t used_ = 0;
 };
 
-// Larger squares than any bin of a level that reads the map would serve nobody. And where windows are so few that their
-// bins hardly outnumber the cells of the maps, building tables costs more than it saves.
-inline int32_t choose_doublings(const ForwardArgs& args, const Pyramid& pyramid) {
+// Where windows are so few that their bins hardly outnumber the cells of the maps, building tables costs more than it
+// saves.
+inline bool tables_pay(const ForwardArgs& args, const Pyramid& pyramid) {
   int64_t cells = 0;
-  int32_t longest = 1;
   int64_t bins = 0;
   for (int32_t m = 0; m < args.map_count; ++m) cells += int64_t{args.maps[m].height} * args.maps[m].width;
   for (int32_t l = 0; l < pyramid.count; ++l) {
+    if (pyramid.levels[l].source < 0) bins += pyramid.levels[l].bins();
+  }
+  return args.boxes.count * bins >= 2 * args.images * cells;
+}
+
+// Larger squares than any bin of a level that reads the map would serve nobody.
+inline int32_t wanted_doublings(const FeatureMap& map, const Pyramid& pyramid) {
+  int32_t longest = 1;
+  for (int32_t l = 0; l < pyramid.count; ++l) {
     const Level& level = pyramid.levels[l];
     if (level.source >= 0) continue;
-    bins += level.bins();
-    for (int32_t m = 0; m < args.map_count; ++m) {
-      // A bin holds at most one cell more than its even share of the extent, rounded up.
-      const int64_t rows = smaller<int64_t>(ceil_div(args.maps[m].height, level.rows) + 1, args.maps[m].height);
-      const int64_t columns = smaller<int64_t>(ceil_div(args.maps[m].width, level.columns) + 1, args.maps[m].width);
-      longest = larger(longest, static_cast<int32_t>(smaller(rows, columns)));
-    }
+    // A bin holds at most one cell more than its even share of the extent, rounded up.
+    const int64_t rows = smaller<int64_t>(ceil_div(map.height, level.rows) + 1, map.height);
+    const int64_t columns = smaller<int64_t>(ceil_div(map.width, level.columns) + 1, map.width);
+    longest = larger(longest, static_cast<int32_t>(smaller(rows, columns)));
   }
-  if (args.boxes.count * bins < 2 * args.images * cells) return 0;
   int32_t doublings = 0;
   while (doublings < kMaxDoublings && (2 << doublings) <= longest) ++doublings;
   return doublings;
@@ -101,7 +105,10 @@ ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
   const int64_t vectors = ceil_div(args.channels, Cell::kChannels);
   constexpr int64_t kVectorBytes = sizeof(Cell);
   check_sizes(args, vectors * kVectorBytes);
-  const int32_t doublings = choose_doublings(args, pyramid);
+  int32_t doublings = 0;
+  for (int32_t m = 0; m < args.map_count && tables_pay(args, pyramid); ++m) {
+    doublings = larger(doublings, wanted_doublings(args.maps[m], pyramid));
+  }
 
   Workspace memory(workspace);
   int32_t* sources = args.sources != nullptr ? args.sources : memory.take<int32_t>(args.boxes.count);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "../dispatch.h"
+#include "spans.h"
 #include "sums.h"
 
 namespace spp::cuda {
@@ -30,7 +31,7 @@ struct ScatterArgs {
   const void* indices;
   const int32_t* sources;
   int64_t rows;
-  const uint64_t* spans;  // see find_spans; null: every source may be anywhere
+  const uint64_t* spans;  // see spans.h; null: every source may be anywhere
   int32_t images;
   int64_t channels;
   int32_t block_channels;
@@ -71,16 +72,8 @@ class ScatterBlock {
     listed_ = arena.take<int32_t>(1);
     Sums sums(arena, channels_, channels_ * cells_, args_.rows * args_.pyramid.bins);
     sums.clear(thread_, kScatterThreads);
-#pragma unroll 1
-    for (int pass = 0; pass < Sums::kPasses; ++pass) {
-      for_each_gradient([&](int32_t channel, int32_t cell, W value) {
-        if (pass + 1 < Sums::kPasses) {
-          sums.note(channel, value);
-        } else {
-          sums.add(channel, channel * cells_ + cell, value);
-        }
-      });
-    }
+    if constexpr (Sums::kNotes) for_each_gradient(typename Sums::Noting(sums));
+    for_each_gradient(typename Sums::Adding(sums, cells_));
     for (int32_t c = 0; c < channels_; ++c) {
       T* gradient =
           static_cast<T*>(map_->gradient) + (image_ * args_.channels + first_channel_ + c) * map_->cells + first_cell_;
@@ -91,22 +84,19 @@ class ScatterBlock {
   }
 
  private:
-  // Calls visit(channel, cell, gradient) for every bin that took its maximum from the block's cells.
+  // Calls visit(channel, cell, gradient) for every bin that took its maximum from the block's cells, and
+  // visit.finish(channel) after those of one bin of a channel.
   template <typename Visit>
-  __device__ void for_each_gradient(Visit&& visit) {
-    int64_t begin = 0;
-    int64_t end = args_.rows;
-    if (args_.spans != nullptr) {
-      const uint64_t before = args_.spans[2 * source_];
-      if (before >= static_cast<uint64_t>(args_.rows)) end = 0;  // untouched: no row has this source
-      if (end > 0) {
-        begin = static_cast<int64_t>(before);
-        end -= static_cast<int64_t>(args_.spans[2 * source_ + 1]);
+  __device__ void for_each_gradient(Visit visit) {
+    const RowSpan span = span_of(args_.spans, source_, args_.rows);
+    for (int64_t first = span.begin; first < span.end; first += kListRows) {
+      const int32_t rows = list_rows(first, static_cast<int32_t>(smaller<int64_t>(span.end - first, kListRows)));
+      // Strides of 32 bits, as nearly all are, find an address by one multiplication.
+      if (index_stride() <= UINT32_MAX && value_stride() <= UINT32_MAX) {
+        visit_rows<uint32_t>(first, rows, visit);
+      } else {
+        visit_rows<uint64_t>(first, rows, visit);
       }
-    }
-    for (int64_t first = begin; first < end; first += kListRows) {
-      const int32_t rows = list_rows(first, static_cast<int32_t>(smaller<int64_t>(end - first, kListRows)));
-      visit_rows(first, rows, visit);
     }
     __syncthreads();
   }
@@ -123,48 +113,74 @@ class ScatterBlock {
     return listed_[0];
   }
 
+  // In bytes, without a sign: rows are numbered from 0.
+  __device__ uint64_t index_stride() const {
+    return static_cast<uint64_t>(args_.channels * args_.pyramid.bins) * sizeof(Index);
+  }
+  __device__ uint64_t value_stride() const { return static_cast<uint64_t>(args_.grad_row_stride) * sizeof(T); }
+
+  // Some gradients of one bin of a channel, and the cells that they go to.
+  struct Batch {
+    Index cells[kBatch];
+    T gradients[kBatch];
+  };
+
   // A thread keeps to one bin of one channel and goes from row to row, so that it works out only once where they are.
-  template <typename Visit>
-  __device__ void visit_rows(int64_t first, int32_t rows, Visit&& visit) {
+  // The next batch is on its way while one is added.
+  template <typename Stride, typename Visit>
+  __device__ void visit_rows(int64_t first, int32_t rows, Visit& visit) {
     const int32_t bins = args_.pyramid.bins;
     const int32_t items = channels_ * bins;
     const int32_t walkers = larger(kScatterThreads / items, 1);  // of one item
     const int32_t walker = thread_ / items;
     if (walker >= walkers) return;
+    const Stride index_step = static_cast<Stride>(index_stride());
+    const Stride value_step = static_cast<Stride>(value_stride());
     for (int32_t item = thread_ - walker * items; item < items; item += kScatterThreads) {
       const int32_t channel = item / bins;
-      const int32_t bin = item - channel * bins;
-      int32_t l = 0;
-      while (l + 1 < args_.pyramid.count && args_.pyramid.levels[l + 1].first_bin <= bin) ++l;
-      const Level& level = args_.pyramid.levels[l];
-      const int64_t column =
-          args_.channels * level.first_bin + (first_channel_ + channel) * level.bins() + bin - level.first_bin;
-      // Byte strides without a sign: rows are numbered from 0, and one multiplication then finds an address.
-      const uint64_t index_stride = static_cast<uint64_t>(args_.channels * bins) * sizeof(Index);
-      const uint64_t value_stride = static_cast<uint64_t>(args_.grad_row_stride) * sizeof(T);
-      const char* indices = static_cast<const char*>(args_.indices) + first * index_stride + column * sizeof(Index);
-      const char* values = static_cast<const char*>(args_.grad_output) + first * value_stride +
+      const int64_t column = column_of(channel, item - channel * bins);
+      const char* indices = static_cast<const char*>(args_.indices) + first * index_stride() + column * sizeof(Index);
+      const char* values = static_cast<const char*>(args_.grad_output) + first * value_stride() +
                            static_cast<uint64_t>(column * args_.grad_column_stride) * sizeof(T);
-#pragma unroll 1
-      for (int32_t i = walker; i < rows; i += kBatch * walkers) {
-        Index cells[kBatch];
-        T gradients[kBatch];
+      const auto load = [&](int32_t i) {
+        Batch batch;
 #pragma unroll
         for (int b = 0; b < kBatch; ++b) {
           const int32_t place = i + b * walkers;
-          const uint64_t row = static_cast<uint32_t>(list_[smaller(place, rows - 1)]);
-          cells[b] = *reinterpret_cast<const Index*>(indices + row * index_stride);
-          gradients[b] = *reinterpret_cast<const T*>(values + row * value_stride);
-          if (place >= rows) cells[b] = static_cast<Index>(kNoCell);
+          const uint32_t row = static_cast<uint32_t>(static_cast<int32_t>(list_[smaller(place, rows - 1)]));
+          batch.cells[b] = *reinterpret_cast<const Index*>(indices + uint64_t{row} * index_step);
+          batch.gradients[b] = *reinterpret_cast<const T*>(values + uint64_t{row} * value_step);
+          if (place >= rows) batch.gradients[b] = from_float<T>(0.0f);
         }
+        return batch;
+      };
+      const int32_t step = kBatch * walkers;
+      Batch next = load(walker);
+#pragma unroll 1
+      for (int32_t i = walker; i < rows; i += step) {
+        const Batch batch = next;
+        if (i + step < rows) next = load(i + step);
 #pragma unroll
         for (int b = 0; b < kBatch; ++b) {
-          // kNoCell, and whatever lies before the band, becomes larger than any cell of it.
-          const uint32_t cell = static_cast<uint32_t>(cells[b]) - first_cell_;
-          if (cell < static_cast<uint32_t>(cells_)) visit(channel, static_cast<int32_t>(cell), to_float(gradients[b]));
+          const W gradient = to_float(batch.gradients[b]);
+          // kNoCell, and whatever lies before the band, becomes larger than any cell of it. The gradient is looked at
+          // first: its load would otherwise wait for that of the index.
+          const uint32_t cell = static_cast<uint32_t>(batch.cells[b]) - first_cell_;
+          if (gradient != W(0) && cell < static_cast<uint32_t>(cells_)) {
+            visit(channel, static_cast<int32_t>(cell), gradient);
+          }
         }
       }
+      visit.finish(channel);
     }
+  }
+
+  // Where the block's bin of a channel is in a row of the output.
+  __device__ int64_t column_of(int32_t channel, int32_t bin) const {
+    int32_t l = 0;
+    while (l + 1 < args_.pyramid.count && args_.pyramid.levels[l + 1].first_bin <= bin) ++l;
+    const Level& level = args_.pyramid.levels[l];
+    return args_.channels * level.first_bin + (first_channel_ + channel) * level.bins() + bin - level.first_bin;
   }
 
   const ScatterArgs& args_;
@@ -185,32 +201,6 @@ __global__ void __launch_bounds__(kScatterThreads, kScatterBlocks)
     scatter_gradients(const __grid_constant__ ScatterArgs args) {
   for (int64_t block = blockIdx.x; block < args.blocks; block += gridDim.x) {
     ScatterBlock<T, Index, Sums>(args, block).run();
-  }
-}
-
-struct SpanArgs {
-  const int32_t* sources;
-  int64_t source_count;
-  int64_t rows;
-  uint64_t* spans;  // all bits set to begin with
-};
-
-constexpr int kSpanThreads = 256;
-
-// For each source s: spans[2 * s] becomes its first row, spans[2 * s + 1] how many rows come after its last one. Rows
-// usually lie image by image, and a block of the scatter then looks through those of its own only.
-__global__ void __launch_bounds__(kSpanThreads) find_spans(const __grid_constant__ SpanArgs args) {
-  const int64_t step = int64_t{gridDim.x} * kSpanThreads;
-  for (int64_t r = int64_t{blockIdx.x} * kSpanThreads + threadIdx.x; r < args.rows; r += step) {
-    const int32_t source = args.sources[r];
-    if (source < 0 || source >= args.source_count) continue;
-    if (r == 0 || args.sources[r - 1] != source) {
-      atomicMin(reinterpret_cast<unsigned long long*>(args.spans + 2 * source), static_cast<unsigned long long>(r));
-    }
-    if (r + 1 == args.rows || args.sources[r + 1] != source) {
-      atomicMin(reinterpret_cast<unsigned long long*>(args.spans + 2 * source + 1),
-                static_cast<unsigned long long>(args.rows - 1 - r));
-    }
   }
 }
 

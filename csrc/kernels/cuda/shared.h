@@ -21,6 +21,12 @@ class Shared {
   __device__ T& operator[](int32_t i) const { return data_[i]; }
   __device__ Shared part(int32_t first, int32_t count) const { return {data_ + first, count}; }
 
+  // The same memory as other, larger things.
+  template <typename Other>
+  __device__ Shared<Other> as() const {
+    return {reinterpret_cast<Other*>(data_), 0};
+  }
+
   __device__ T atomic_add(int32_t i, T value) const { return atomicAdd(data_ + i, value); }
   __device__ T atomic_max(int32_t i, T value) const { return atomicMax(data_ + i, value); }
   __device__ T atomic_or(int32_t i, T value) const { return atomicOr(data_ + i, value); }

@@ -12,7 +12,7 @@ namespace spp::cuda {
 template <typename W>  // float or double
 class PlainSums {
  public:
-  static constexpr int kPasses = 1;  // over the gradients
+  static constexpr bool kNotes = false;  // whether it must see all gradients before it adds them
 
   static constexpr size_t shared_bytes(int64_t, int64_t cells) { return shared_bytes_of<W>(cells); }
 
@@ -23,9 +23,17 @@ class PlainSums {
     for (int32_t i = thread; i < cells_; i += threads) sums_[i] = W(0);
   }
 
-  __device__ void note(int32_t, W) {}
+  // Adds gradients of cells of one channel; there are `cells` a channel.
+  struct Adding {
+    const PlainSums& sums;
+    int32_t cells;
 
-  __device__ void add(int32_t, int32_t cell, W value) { sums_.atomic_add(cell, value); }
+    __device__ Adding(const PlainSums& sums_, int32_t cells_) : sums(sums_), cells(cells_) {}
+    __device__ void operator()(int32_t channel, int32_t cell, W value) const {
+      sums.sums_.atomic_add(channel * cells + cell, value);
+    }
+    __device__ void finish(int32_t) const {}
+  };
 
   __device__ W sum(int32_t, int32_t cell) const { return sums_[cell]; }
 
@@ -85,7 +93,7 @@ class ExactSums {
   static constexpr uint32_t kNaN = 4;
 
  public:
-  static constexpr int kPasses = 2;
+  static constexpr bool kNotes = true;
 
   static constexpr size_t shared_bytes(int64_t channels, int64_t cells) {
     return shared_bytes_of<uint32_t>(F::kLimbs * cells) + shared_bytes_of<uint32_t>(ceil_div(cells, kFlagsPerWord)) +
@@ -107,13 +115,35 @@ class ExactSums {
     for (int32_t c = thread; c < channels_; c += threads) exponents_[c] = 0;
   }
 
-  // In the first pass every gradient is shown here.
-  __device__ void note(int32_t channel, W value) {
-    const int32_t exponent = exponent_field(value);
-    if (exponent < F::kExponents && exponent > 0) exponents_.atomic_max(channel, exponent);
-  }
+  // The first pass: the largest exponent of a channel, in a register until the thread is through with a bin.
+  struct Noting {
+    const ExactSums& sums;
+    int32_t largest = 0;
 
-  __device__ void add(int32_t channel, int32_t cell, W value) {
+    __device__ explicit Noting(const ExactSums& sums_) : sums(sums_) {}
+    __device__ void operator()(int32_t, int32_t, W value) {
+      const int32_t exponent = exponent_field(value);
+      if (exponent < F::kExponents) largest = larger(largest, exponent);
+    }
+    __device__ void finish(int32_t channel) {
+      if (largest > 0) sums.exponents_.atomic_max(channel, largest);
+      largest = 0;
+    }
+  };
+
+  // The second pass; there are `cells` a channel.
+  struct Adding {
+    const ExactSums& sums;
+    int32_t cells;
+
+    __device__ Adding(const ExactSums& sums_, int32_t cells_) : sums(sums_), cells(cells_) {}
+    __device__ void operator()(int32_t channel, int32_t cell, W value) const {
+      sums.add(channel, channel * cells + cell, value);
+    }
+    __device__ void finish(int32_t) const {}
+  };
+
+  __device__ void add(int32_t channel, int32_t cell, W value) const {
     if (exponent_field(value) == F::kExponents) {
       const uint32_t flag = value != value ? kNaN : value > W(0) ? kPositive : kNegative;
       flags_.atomic_or(cell / kFlagsPerWord, flag << (cell % kFlagsPerWord * kFlagBits));

@@ -9,7 +9,7 @@ namespace spp::cuda {
 
 template <typename T>
 class Shared {
-  static_assert(sizeof(T) % 4 == 0, "the watch works on words of 4 bytes");
+  static_assert(sizeof(T) % 2 == 0, "the watch works on words of 2 bytes");
 
  public:
   // Stands for one cell: reading it converts, writing it assigns.
@@ -39,6 +39,11 @@ class Shared {
   Shared part(int32_t first, int32_t count) const {
     if (first < 0 || count < 0 || first + count > count_) refuse(first, count);
     return {data_ + first, count};
+  }
+
+  template <typename Other>
+  Shared<Other> as() const {
+    return {reinterpret_cast<Other*>(data_), static_cast<int32_t>(count_ * sizeof(T) / sizeof(Other))};
   }
 
   T atomic_add(int32_t i, T value) const {

@@ -8,6 +8,7 @@
 namespace {
 
 constexpr size_t kPlainSharedBytes = 48 * 1024;
+constexpr int kSystemSharedBytes = 1024;  // that a block takes of a multiprocessor besides its own
 constexpr unsigned kMaxThreads = 1024;
 
 // How much shared memory each kernel has asked for with cudaFuncSetAttribute.
@@ -62,7 +63,11 @@ cudaError_t cudaGetLastError() {
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
   const auto& settings = spp::cuda_host::settings();
-  *value = attribute == cudaDevAttrMultiProcessorCount ? settings.multiprocessors : settings.max_shared_bytes;
+  switch (attribute) {
+    case cudaDevAttrMultiProcessorCount: *value = settings.multiprocessors; break;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = settings.max_shared_bytes; break;
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor: *value = settings.max_shared_bytes + kSystemSharedBytes; break;
+  }
   return cudaSuccess;
 }
 

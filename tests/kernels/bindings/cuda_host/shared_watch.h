@@ -30,7 +30,7 @@ class SharedWatch {
   std::string note(size_t begin, size_t size, const Visit& visit);
 
  private:
-  static constexpr size_t kWordBytes = 4;
+  static constexpr size_t kWordBytes = 2;
   static constexpr int kReaders = 4;  // the last so many readers of a word are remembered
 
   struct Word {
