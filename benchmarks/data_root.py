@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 VARIABLE = "SPP_OPS_DATA"
-_BESIDE_PROJECT = Path(__file__).resolve().parents[3] / "shared" / "data"
+_BESIDE_PROJECT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def data_root() -> Path:

@@ -1,22 +1,25 @@
 """Fast ROI spatial pyramid pooling, and the SPP-net system built on it (He et al., 2014, arXiv 1406.4729)."""
 
-from spp_ops._core import extension
+from spp_ops._core.startup import asks_for_words_only
 
-extension.load()
+__version__ = "0.1.0"  # the one place; the package's metadata are made of it
 
-from spp_ops import nn, onnx, reference  # noqa: E402
-from spp_ops._core import register as _register  # noqa: E402, F401  registers with what was just loaded
-from spp_ops._core.build_info import build_info  # noqa: E402
-from spp_ops.functional import (  # noqa: E402
-    check_rois,
-    roi_spatial_pyramid_pool,
-    spatial_pyramid_pool,
-    split_levels,
-)
-from spp_ops.projection import Projection  # noqa: E402
-from spp_ops.receptive_field import ReceptiveField, receptive_field  # noqa: E402
+if not asks_for_words_only():
+    from spp_ops._core import extension
 
-__version__ = "0.1.0"
+    extension.load()
+
+    from spp_ops import nn, onnx, reference
+    from spp_ops._core import register as _register  # noqa: F401  registers with what was just loaded
+    from spp_ops._core.build_info import build_info
+    from spp_ops.functional import (
+        check_rois,
+        roi_spatial_pyramid_pool,
+        spatial_pyramid_pool,
+        split_levels,
+    )
+    from spp_ops.projection import Projection
+    from spp_ops.receptive_field import ReceptiveField, receptive_field
 
 __all__ = [
     "Projection",

@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.data_root import find_data
 from spp_ops.datasets.detection import DetectionImages
-from spp_ops.datasets.voc_detection import read_voc_detection
+from spp_ops.datasets.formats.voc import read_voc_detection
 from spp_ops.detection.detectors.base import Detector
 from spp_ops.detection.detectors.inference import find_windows, run_detector
 from spp_ops.detection.evaluation.evaluate import evaluate_detections

@@ -8,7 +8,7 @@
     scaling      time as windows, channels, maps, windows' areas, threads and levels grow
     memory       peak memory of a training step
     results      the JSON record of a run
-    report       tables; plots: images; document: docs/benchmarks.md
+    report       tables; plots: images
     bars         what the project promises, and whether a run keeps it
     compare      a run against a stored baseline
 

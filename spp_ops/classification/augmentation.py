@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional as F
 
 SHORTER_SIDE = 256  # of the resized image
 CROP = 224  # of the square cut from it
@@ -20,6 +18,8 @@ def resize_shorter(image: Tensor, side: int) -> Tensor:
         image: [3, H, W], uint8 or float. Of an image more than `THINNEST` times as long as wide the middle is taken.
         side: pixels.
     """
+    from torchvision.transforms.v2 import functional as F
+
     height, width = image.shape[-2:]
     longest = THINNEST * min(height, width)
     if max(height, width) > longest:
@@ -37,6 +37,8 @@ class CropAtPosition(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Cut the square."""
+        from torchvision.transforms.v2 import functional as F
+
         position = int(torch.randint(len(POSITIONS), ()))
         top, left, side = crop_window(image.shape[-2], image.shape[-1], position)
         square: Tensor = F.crop(image, top, left, side, side)
@@ -60,6 +62,8 @@ def training_transform(size: int, color_shift: float) -> nn.Module:
         color_shift: brightness, contrast and saturation are scaled by up to 1 +- this, the hue is turned by up to a
             tenth of it; 0: colors are kept.
     """
+    from torchvision.transforms import v2
+
     steps: list[nn.Module] = [
         CropAtPosition(),
         v2.Resize([size, size], antialias=True),

@@ -18,6 +18,7 @@ from spp_ops.classification.config import (
 )
 from spp_ops.engine.checkpoint import read_checkpoint, write_checkpoint
 from spp_ops.engine.config import expect
+from spp_ops.engine.skeleton import skeleton
 from spp_ops.models import SPPNet
 
 _FORMAT = 1
@@ -67,7 +68,7 @@ class Checkpoint:
         return net.eval()
 
     def _without_numbers(self) -> SPPNet:
-        with torch.device("meta"):
+        with skeleton():
             return self.network.build(len(self.classes))
 
     def _check(self) -> None:

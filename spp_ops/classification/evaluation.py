@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from lightning_fabric import Fabric
-from sklearn.metrics import recall_score
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -19,6 +17,9 @@ from spp_ops.classification.scoring import ViewScorer
 from spp_ops.datasets.image import load_image
 from spp_ops.datasets.labeled import LabeledImages
 from spp_ops.engine.distributed import summed
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 TOP_K = 5
 
@@ -44,6 +45,8 @@ class Evaluation:
 
     def class_accuracies(self) -> dict[str, float]:
         """Return the share of each class's images, in percent, that are found; classes without any are left out."""
+        from sklearn.metrics import recall_score
+
         present = np.unique(self.labels)
         found = recall_score(self.labels, self.scores.argmax(axis=1), labels=present, average=None, zero_division=0)
         return {self.classes[label]: float(100 * share) for label, share in zip(present, found, strict=True)}

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, balanced_accuracy_score, precision_recall_curve
 
 from spp_ops.classification.transfer import Decisions, Tags
 
 
 def eleven_point_precision(truth: npt.NDArray[np.bool_], decisions: npt.NDArray[np.float64]) -> float:
     """Return Pascal VOC 2007's average precision: the mean of the best precision at recalls from 0, 0.1, ... 1 on."""
+    from sklearn.metrics import precision_recall_curve
+
     precision, recall, _ = precision_recall_curve(truth, decisions)
     steps = np.linspace(0, 1, 11)
     # A recall of 0.3 may be stored a hair below the 0.3 of the steps.
@@ -21,6 +22,8 @@ def eleven_point_precision(truth: npt.NDArray[np.bool_], decisions: npt.NDArray[
 
 def tagged_results(tags: Tags, decisions: Decisions, classes: tuple[str, ...]) -> dict[str, Any]:
     """Return each class's average precision and their means, in percent; a class that no image shows is left out."""
+    from sklearn.metrics import average_precision_score
+
     eleven, area = {}, {}
     for name, column, scores in zip(classes, tags.T, decisions.T, strict=True):
         counts = column != 0
@@ -37,4 +40,6 @@ def tagged_results(tags: Tags, decisions: Decisions, classes: tuple[str, ...]) -
 
 def mean_class_accuracy(labels: npt.NDArray[np.int64], decisions: Decisions) -> float:
     """Return the mean over classes of the share of their rows that are found, in percent."""
+    from sklearn.metrics import balanced_accuracy_score
+
     return float(100 * balanced_accuracy_score(labels, decisions.argmax(axis=1)))

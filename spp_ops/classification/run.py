@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
@@ -22,6 +24,9 @@ from spp_ops.engine.run import Job, Run, say_random_weights, settings_to_go_on_w
 from spp_ops.engine.run_folder import PLOT_NAME, found_run, run_folder
 from spp_ops.engine.seeds import Purpose, seed_of
 from spp_ops.models import PAPER_NETWORKS, SPPNet, smallest_input
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["Job", "train"]
 

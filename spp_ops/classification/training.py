@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from spp_ops.classification.config import TrainingConfig
@@ -15,6 +14,9 @@ from spp_ops.engine.loading import stacked
 from spp_ops.engine.schedule import Schedule
 from spp_ops.engine.seeds import Purpose
 from spp_ops.engine.trainer import EpochRows, Trainer
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 class ClassifierTrainer(Trainer[tuple[Tensor, Tensor]]):

@@ -12,10 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from sklearn.svm import LinearSVC
 from torch import Tensor
 from torch.utils.data import DataLoader
-from torchvision.transforms.v2.functional import center_crop
 
 import spp_ops
 from spp_ops.classification.augmentation import SHORTER_SIDE, resize_shorter
@@ -68,6 +66,8 @@ class LayerFeatures:
     @torch.inference_mode()
     def __call__(self, image: Tensor) -> Tensor:
         """uint8 [3, H, W], RGB -> [D] of norm 1 (of norm 0 where all features are 0)."""
+        from torchvision.transforms.v2.functional import center_crop
+
         net = self._net
         if self._view == "full":
             resized = resize_shorter(image, self._size)
@@ -116,6 +116,8 @@ class LinearSVMs:
         Raises:
             ValueError: a class has no positives, or no negatives, to learn from.
         """
+        from sklearn.svm import LinearSVC
+
         columns = []
         for name, column in zip(self.classes, tags.T, strict=True):
             counts = column != 0

@@ -12,8 +12,8 @@ import numpy as np
 from spp_ops.classification.metrics import mean_class_accuracy, tagged_results
 from spp_ops.classification.transfer import Features, LayerFeatures, LinearSVMs, extract, random_split, tags_of
 from spp_ops.datasets.folders import read_folders
+from spp_ops.datasets.formats.voc_classification import read_voc_classification
 from spp_ops.datasets.labeled import LabeledImages, Notice, OnBad
-from spp_ops.datasets.voc_classification import read_voc_classification
 
 
 @dataclass(frozen=True)

@@ -69,11 +69,3 @@ def _close_quietly(stream: IO[str]) -> None:
 def yellow_lines(console: Console) -> Notice:
     """Return what prints notices to a console."""
     return lambda line: console.print(literal(line, "yellow"))
-
-
-def print_any_letter() -> None:
-    r"""Let standard output and error print letters that their encoding lacks as `\u4e2d`, instead of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")

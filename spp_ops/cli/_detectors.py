@@ -10,9 +10,8 @@ from typing import Any
 import click
 import torch
 
-from spp_ops.cli._classification import Numbers
 from spp_ops.cli._detection import proposals_option
-from spp_ops.cli._options import Command
+from spp_ops.cli._options import Command, Numbers
 from spp_ops.detection.detectors.base import Detector
 from spp_ops.detection.detectors.combined import CombinedDetector
 from spp_ops.detection.detectors.spp import SPPDetector

@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from spp_ops.cli._classification import Numbers, Places
-from spp_ops.cli._options import Command
+from spp_ops.cli._options import Command, Numbers, Places
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.joint import JointConfig, JointJob
 
@@ -68,7 +67,7 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "box_weight": _option("box_weight", _POSITIVE, "weight of the boxes' loss."),
     "ema": _option("ema", float, "decay a step of an average of the weights; 0: none."),
     "precision": _option("precision", click.Choice(["32-true", "bf16-mixed", "16-mixed"]), "of the arithmetic."),
-    "val_split": click.option("--val-split", help="Joint: a list of DATA to test on while training."),
+    "val_split": click.option("--val-split", help="Joint: a split of DATA to test on while training."),
     "val_every": click.option(
         "--val-every", type=_COUNT, help="Joint: epochs from one such test to the next.  [default: 1]"
     ),

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-import torch
 
 import spp_ops
-from spp_ops.cli._console import print_any_letter
 from spp_ops.cli._group import ModuleGroup
 
 # What bad input raises. Anything else is a bug, and its traceback is wanted.
@@ -28,7 +26,7 @@ class Root(ModuleGroup):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        print_any_letter()
+        _print_any_letter()
         # Pillow warns of damaged metadata with a line of its own code; what is wrong with an image is told by us.
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
         try:
@@ -53,7 +51,17 @@ class Root(ModuleGroup):
 
 def _is_lack_of_memory(error: Exception) -> bool:
     """Say whether smaller numbers would have helped; PyTorch has no type for this on a CPU."""
+    import torch
+
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _print_any_letter() -> None:
+    r"""Let standard output and error print letters that their encoding lacks as `\u4e2d`, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str, code: int = 2) -> int:

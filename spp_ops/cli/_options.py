@@ -15,6 +15,39 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator: TypeAlias = Callable[[Command], Command]
 
 
+class Numbers(click.ParamType[Any]):
+    """Whole numbers with commas between: 6,3,2,1. An empty text gives none, as does "none" where that is allowed."""
+
+    name = "numbers"
+
+    def __init__(self, none: bool = False) -> None:
+        self._none = none
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...] | None:
+        if not isinstance(value, str):
+            return None if value is None else tuple(value)
+        if self._none and value == "none":
+            return None
+        try:
+            return tuple(int(part) for part in value.split(",")) if value else ()
+        except ValueError:
+            self.fail(f"expected whole numbers with commas between, got {value!r}", param, ctx)
+
+
+class Places(click.ParamType[Any]):
+    """Places in a run with commas between: 0.5,0.9 (shares of it) or 10,16 (epochs). An empty text gives none."""
+
+    name = "places"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...] | None:
+        if not isinstance(value, str):
+            return None if value is None else tuple(value)
+        try:
+            return tuple(int(part) if part.isdigit() else float(part) for part in value.split(",")) if value else ()
+        except ValueError:
+            self.fail(f"expected numbers with commas between, got {value!r}", param, ctx)
+
+
 def _to_device(context: click.Context, parameter: click.Parameter, name: str | None) -> torch.device:
     return choose_device(name)
 
@@ -26,8 +59,23 @@ device_option = click.option(
     help="cpu, cuda, cuda:1, ...; default: the first GPU, or the CPU where there is none.",
 )
 
+data_argument = click.argument("data", type=click.Path(path_type=Path))
+
 seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of all randomness."
+)
+
+workers_option = click.option(
+    "--workers", type=click.IntRange(0, 256), default=0, show_default=True, help="Processes that load pictures ahead."
+)
+
+bad_images_option = click.option(
+    "--bad-images",
+    "on_bad",
+    type=click.Choice(["refuse", "skip"]),
+    default="refuse",
+    show_default=True,
+    help="What to do about pictures that can't be read and classes without pictures; they are named in any case.",
 )
 
 image_option = click.option(

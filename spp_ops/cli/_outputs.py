@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -84,5 +85,6 @@ def _paths(name: str, value: object) -> Iterator[Path]:
         yield value
     elif isinstance(value, str) and name in ("weights", "file"):
         yield Path(value)
-    elif name == "proposals":
-        yield from _paths("file", getattr(value, "file", None))
+    elif is_dataclass(value):  # options that were put together
+        for each in fields(value):
+            yield from _paths(each.name, getattr(value, each.name))

@@ -12,7 +12,6 @@ from spp_ops.benchmarks.bars import verdicts
 from spp_ops.benchmarks.cases import CASES
 from spp_ops.benchmarks.compare import Change, compare
 from spp_ops.benchmarks.peers import OTHERS, Pass
-from spp_ops.benchmarks.plots import save_contests
 from spp_ops.benchmarks.results import Record
 from spp_ops.cli._benchmarks import add_option, names_option, repeats_option, threads_option
 from spp_ops.cli._console import Output, table_progress
@@ -88,6 +87,8 @@ def command(
     report.print_record(console, record)
     console.print(report.verdict_table(verdicts(record)))
     if plot_path is not None:
+        from spp_ops.benchmarks.plots import save_contests
+
         save_contests(plot_path, record)
     wrong = any(contest.disagreements for contest in record.contests)
     if old is None:

@@ -8,7 +8,6 @@ import click
 import torch
 
 from spp_ops.benchmarks.rcnn import Settings
-from spp_ops.benchmarks.rcnn.images import save_time_chart
 from spp_ops.cli._comparison import comparison_options
 from spp_ops.cli._console import Output, table_progress
 from spp_ops.cli._options import device_option, examples, image_option, seed_option
@@ -66,4 +65,6 @@ def command(
     demo.print_comparison(console, comparison, f"{name}, {arch} on {device}")
     console.print(one_line(machine), style="dim")
     if plot_path is not None:
+        from spp_ops.benchmarks.rcnn.images import save_time_chart
+
         save_time_chart(plot_path, comparison, one_line(machine))

@@ -10,7 +10,6 @@ import torch
 from spp_ops.benchmarks import harness, report, scaling
 from spp_ops.benchmarks.bars import verdicts
 from spp_ops.benchmarks.peers import OTHERS
-from spp_ops.benchmarks.plots import save_scaling
 from spp_ops.cli._benchmarks import add_option, names_option, repeats_option, threads_option
 from spp_ops.cli._console import Output, table_progress
 from spp_ops.cli._options import device_option, examples
@@ -63,4 +62,6 @@ def command(
     console.print(report.verdict_table(verdicts(None, record)))
     report.print_machine(console, record)
     if plot_path is not None:
+        from spp_ops.benchmarks.plots import save_scaling
+
         save_scaling(plot_path, record)

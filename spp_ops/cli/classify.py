@@ -12,6 +12,7 @@ from rich.table import Table
 from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.cli._classification import make_scorer, run_option, source_option, views_option, window_option
 from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._images import ImageOptions, image_options
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.cli._outputs import output_options
 from spp_ops.datasets.image import load_image
@@ -34,14 +35,7 @@ from spp_ops.engine.text import literal
 @window_option
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Classes shown an image.")
 @output_options(json="Write the scores of all classes there.")
-@click.option(
-    "--bad-images",
-    "on_bad",
-    type=click.Choice(["refuse", "skip"]),
-    default="refuse",
-    show_default=True,
-    help="What to do about images that can't be read; they are named in any case.",
-)
+@image_options("reading")
 @device_option
 @seed_option
 def command(
@@ -53,7 +47,7 @@ def command(
     window: int | None,
     top: int,
     json_path: Path | None,
-    on_bad: str,
+    reading: ImageOptions,
     device: torch.device,
     seed: int,
 ) -> None:
@@ -66,7 +60,7 @@ def command(
     checkpoint = Checkpoint.load(run)
     _, _, scorer = make_scorer(checkpoint, device, views_name, source, window)
     notice = yellow_lines(console)
-    paths = [images[row] for row in readable(images, on_bad, notice)]  # type: ignore[arg-type]
+    paths = [images[row] for row in readable(images, reading.on_bad, notice, strict=reading.strict)]
     setting: list[object] = [str(run), views_name, source, window, list(checkpoint.classes)]
     part = None if json_path is None else _open_part(json_path, setting, notice)
     scores: dict[str, list[float]] = dict(part.rows if part is not None else [])

@@ -15,6 +15,7 @@ from rich.progress import track
 from spp_ops.cli._console import LineStream, Output, yellow_lines
 from spp_ops.cli._detectors import Changes, combined, detector_options, load_detectors
 from spp_ops.cli._findings import found_row, open_findings, run_header
+from spp_ops.cli._images import ImageOptions, image_options
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.cli._outputs import to_folder
 from spp_ops.cli._sources import Sources, Still
@@ -58,14 +59,7 @@ _SURE = {"softmax": 0.5, "margin": 0.0}  # from such a score on an object is mor
 )
 @click.option("--json-lines", is_flag=True, help="Print a line of JSON an image, as it is done; --out is optional.")
 @click.option("--no-images", "--no-pictures", "no_images", is_flag=True, help="Write the boxes alone.")
-@click.option(
-    "--bad-images",
-    "on_bad",
-    type=click.Choice(["refuse", "skip"]),
-    default="refuse",
-    show_default=True,
-    help="What to do about images that can't be read; they are named in any case.",
-)
+@image_options("reading")
 @device_option
 @seed_option
 def command(
@@ -82,7 +76,7 @@ def command(
     results_format: Any,
     json_lines: bool,
     no_images: bool,
-    on_bad: Any,
+    reading: ImageOptions,
     device: torch.device,
     seed: int,
 ) -> None:
@@ -104,8 +98,8 @@ def command(
         detectors = [each.changed(score_threshold=_SURE[each.config.score]) for each in detectors]
     detector = combined(detectors)
     sources = Sources.of(images, notice)
-    if on_bad == "refuse":
-        readable(sources.images, on_bad, notice)
+    good = set(readable(sources.images, reading.on_bad, notice, strict=reading.strict))
+    bad = {str(path) for row, path in enumerate(sources.images) if row not in good}
     findings = None
     if out is not None:
         header = run_header(runs, detectors, images)
@@ -115,8 +109,12 @@ def command(
         if len(findings):
             notice(f"going on with the run in {findings.folder}: {len(findings)} images are there")
     stream = LineStream() if json_lines else None
-    stills = (still for still in sources.stills() if findings is None or not findings.knows(still))
-    work = _detect(detector, stills, None if on_bad == "refuse" else notice)
+    stills = (
+        still
+        for still in sources.stills()
+        if still.image not in bad and not (findings is not None and findings.knows(still))
+    )
+    work = _detect(detector, stills, None if reading.on_bad == "refuse" else notice)
     bar = track(work, "images", sources.count, console=console, transient=True, disable=not console.is_terminal)
     done = objects = 0
     begun = time.perf_counter()

@@ -12,18 +12,9 @@ from rich.progress import Progress
 from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.classification.evaluation import evaluate
 from spp_ops.classification.report import class_table, evaluation_data, evaluation_table
-from spp_ops.cli._classification import (
-    bad_images_option,
-    data_argument,
-    make_scorer,
-    run_option,
-    source_option,
-    views_option,
-    window_option,
-    workers_option,
-)
+from spp_ops.cli._classification import make_scorer, run_option, source_option, views_option, window_option
 from spp_ops.cli._console import Output, yellow_lines
-from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._options import bad_images_option, data_argument, device_option, examples, seed_option, workers_option
 from spp_ops.cli._outputs import output_options
 from spp_ops.datasets.folders import read_folders
 from spp_ops.engine.distributed import make_fabric

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 import torch
 from rich.progress import Progress
 
 from spp_ops.cli._console import Output, yellow_lines
-from spp_ops.cli._detection import data_options, read_data
+from spp_ops.cli._data import DataOptions, data_options
 from spp_ops.cli._detectors import Changes, combined, detector_options, load_detectors
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.cli._outputs import output_options
-from spp_ops.datasets.coco_detection import read_coco_categories
 from spp_ops.detection.coco_results import write_coco_results
 from spp_ops.detection.detectors.inference import find_windows, run_detector
 from spp_ops.detection.evaluation.evaluate import evaluate_detections
@@ -29,12 +27,12 @@ from spp_ops.engine.files import write_json
     epilog=examples(
         "evaluate-detector data/VOC2007 --weights runs/joint",
         "evaluate-detector data/VOC2007 --weights runs/a --weights runs/b --split val --json map.json --plot map.png",
-        "evaluate-detector --format coco --images data/val2017 --annotations data/val.json --weights runs/coco",
+        "evaluate-detector --annotations data/val.json --images data/val2017 --weights runs/coco --results found.json",
         "evaluate-detector data/VOC2007 --weights runs/joint --scales 688 --windows 1000",
     )
 )
 @data_options
-@click.option("--split", default="test", show_default=True, help="The list of DATA to test on (Pascal VOC).")
+@click.option("--split", help="The split of DATA to test on.  [default: test, else val]")
 @detector_options
 @click.option(
     "--iou",
@@ -57,12 +55,8 @@ from spp_ops.engine.files import write_json
 @seed_option
 def command(
     *,
-    data: Path | None,
-    data_format: Any,
-    images: Path | None,
-    annotations: Path | None,
-    on_bad: Any,
-    split: str,
+    source: DataOptions,
+    split: str | None,
     runs: tuple[Path, ...],
     score_threshold: float | None,
     scales: tuple[int, ...] | None,
@@ -78,7 +72,7 @@ def command(
     device: torch.device,
     seed: int,
 ) -> None:
-    """Test a detector on DATA: Pascal VOC's layout (JPEGImages, Annotations, ImageSets/Main), or COCO's.
+    """Test a detector on DATA: a folder or file of Pascal VOC's, COCO's or YOLO's annotations, or CSV.
 
     Prints each class's average precision and their means by the rules of Pascal VOC 2007 (11-point), of later years
     (all points) and of COCO. Under `torchrun` the images are shared by all processes. Nothing is random here: --seed is
@@ -88,16 +82,10 @@ def command(
     fabric = make_fabric(device)
     detectors = load_detectors(runs, Changes(score_threshold, scales, proposals, windows), fabric.device)
     detector = combined(detectors)
-    labeled = read_data(
-        data,
-        data_format,
-        images,
-        annotations,
-        split=split,
-        classes=detector.classes,
-        on_bad=on_bad,
-        notice=yellow_lines(console) if fabric.is_global_zero else lambda line: None,
-    )
+    data = source.find()
+    part = source.part(data, split, "test")
+    notice = yellow_lines(console) if fabric.is_global_zero else lambda line: None
+    labeled = source.read(data, part, notice, detector.classes)
     begun = time.perf_counter()
     with Progress(console=console, transient=True, disable=not fabric.is_global_zero) as progress:
         total = -(-len(labeled) // fabric.world_size)
@@ -120,14 +108,13 @@ def command(
         return
     evaluation = evaluate_detections(labeled, found, iou)
     configs = [each.config for each in detectors]
-    name = data.name if data is not None else str(annotations)
+    name = source.source.name
     seconds = {"windows": (proposed - begun) / len(labeled), "detector": (done - proposed) / len(labeled)}
     # Files first: what was computed is safe, whatever becomes of the plot and the tables.
     if json_path is not None:
         write_json(json_path, evaluation_data(evaluation, configs, seconds))
     if results_path is not None:
-        categories = None if annotations is None else read_coco_categories(annotations)
-        write_coco_results(results_path, labeled.ids, found, categories)
+        write_coco_results(results_path, labeled.ids, found, data.categories(part))
     try:
         if plot_path is not None:
             save_curves(plot_path, evaluation)

@@ -9,9 +9,17 @@ import torch
 
 from spp_ops.classification.config import NetworkConfig, TrainingConfig
 from spp_ops.classification.run import Job, train
-from spp_ops.cli._classification import Numbers, Places, bad_images_option, data_argument, workers_option
 from spp_ops.cli._console import Output, yellow_lines
-from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._options import (
+    Numbers,
+    Places,
+    bad_images_option,
+    data_argument,
+    device_option,
+    examples,
+    seed_option,
+    workers_option,
+)
 from spp_ops.cli._outputs import to_folder
 from spp_ops.datasets.folders import read_folders
 from spp_ops.engine.display import ConsoleProgress

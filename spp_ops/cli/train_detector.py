@@ -10,13 +10,15 @@ from typing import Any
 import click
 import torch
 
-from spp_ops.cli._classification import Numbers
 from spp_ops.cli._console import Output, yellow_lines
-from spp_ops.cli._detection import data_options, proposals_option, read_data
+from spp_ops.cli._data import DataOptions, data_options, is_first_process
+from spp_ops.cli._detection import proposals_option
 from spp_ops.cli._joint import JOINT_OPTIONS, joint_options, make_joint_config, make_joint_job
-from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._options import Numbers, device_option, examples, seed_option
 from spp_ops.cli._outputs import to_folder
 from spp_ops.datasets.detection import DetectionImages
+from spp_ops.datasets.problems import Notice
+from spp_ops.datasets.reading import DetectionData
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.joint import train_joint
 from spp_ops.detection.proposals import ProposalConfig
@@ -31,12 +33,19 @@ _JOINT_HIDDEN: tuple[int, ...] = ()  # for few images; the paper's two layers co
     epilog=examples(
         "train-detector data/VOC2007 --weights DEFAULT --scales 480,576,688 --out runs/joint",
         "train-detector data/VOC2007 --pipeline staged --preset paper --weights DEFAULT --out runs/staged",
-        "train-detector --format coco --images data/train2017 --annotations data/train.json --out runs/coco --resume",
+        "train-detector --annotations data/train.json --images data/train2017 --out runs/coco --resume",
+        "train-detector data/roboflow-export --val-split valid --out runs/own",
         "train-detector data/VOC2007 --arch small5 --backbone-lr 1 --split train --val-split val --out runs/small",
     )
 )
 @data_options
-@click.option("--split", default="trainval", show_default=True, help="The list of DATA to train on (Pascal VOC).")
+@click.option("--split", help="The split of DATA to train on.  [default: trainval, else train]")
+@click.option(
+    "--val-annotations", type=click.Path(path_type=Path), metavar="F", help="Joint: a file to test on while training."
+)
+@click.option(
+    "--val-images", type=click.Path(path_type=Path), metavar="DIR", help="Its images' folder.  [default: --images]"
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), callback=to_folder, required=True, metavar="RUN", help="Folder."
 )
@@ -77,12 +86,10 @@ _JOINT_HIDDEN: tuple[int, ...] = ()  # for few images; the paper's two layers co
 @seed_option
 def command(
     *,
-    data: Path | None,
-    data_format: Any,
-    images: Path | None,
-    annotations: Path | None,
-    on_bad: Any,
-    split: str,
+    source: DataOptions,
+    split: str | None,
+    val_annotations: Path | None,
+    val_images: Path | None,
     out: Path,
     pipeline: str,
     arch: str,
@@ -98,32 +105,22 @@ def command(
     seed: int,
     **of_a_pipeline: Any,
 ) -> None:
-    """Train a detector on DATA: Pascal VOC's layout (JPEGImages, Annotations, ImageSets/Main), or COCO's.
+    """Train a detector on DATA: a folder or file of Pascal VOC's, COCO's or YOLO's annotations, or CSV.
 
     RUN gets the detector, which is all that `detect` and `evaluate-detector` need, the run's checkpoints, scalars for
     TensorBoard, and training.png. Under `torchrun` the images of a step are shared by all processes.
     """
     given = {name: value for name, value in of_a_pipeline.items() if value is not None}
     _refuse_options_of_the_other(pipeline, given)
-    if data_format == "coco" and "val_split" in given:
-        raise ValueError(f"--val-split: not used with --format coco, got {given['val_split']}")
     torch.use_deterministic_algorithms(deterministic)
     console = Output()
 
-    def read(which: str, classes: Sequence[str] | None = None) -> DetectionImages:
-        return read_data(
-            data,
-            data_format,
-            images,
-            annotations,
-            split=which,
-            classes=classes,
-            on_bad=on_bad,
-            notice=yellow_lines(console),
-        )
-
+    notice = yellow_lines(console) if is_first_process() else lambda line: None
+    data = source.find()
+    labeled = source.read(data, source.part(data, split, "train"), notice)
+    if not any(map(len, labeled.objects)):
+        raise ValueError(f"{source.source}: expected objects to learn from, found none in {len(labeled)} images")
     progress = ConsoleProgress(console)
-    labeled = read(split)
     detector = DetectorConfig(labeled.classes, arch, levels, scales=scales, proposals=proposals or ProposalConfig())
     if pipeline == "staged":
         config = replace(PRESETS[given.get("preset", "small")], seed=seed)
@@ -131,7 +128,7 @@ def command(
         detector = detector if hidden is None else replace(detector, hidden=hidden)
         train_staged(labeled, detector, staged, job=StagedJob(out, weights, resume), device=device, progress=progress)
     else:
-        tests = read(given["val_split"], labeled.classes) if "val_split" in given else None
+        tests = _validation(source, data, given, (val_annotations, val_images), labeled.classes, notice)
         detector = replace(
             detector, hidden=_JOINT_HIDDEN if hidden is None else hidden, box_input=None if no_boxes else "trunk"
         )
@@ -145,6 +142,24 @@ def command(
             progress=progress,
         )
     console.print(f"saved in {out}")
+
+
+def _validation(
+    source: DataOptions,
+    data: DetectionData,
+    given: dict[str, Any],
+    file: tuple[Path | None, Path | None],
+    classes: Sequence[str],
+    notice: Notice,
+) -> DetectionImages | None:
+    """What to test on while training: a file, a split, or the share of a random one; None: nothing is asked for."""
+    if file[0] is not None:
+        other = source.of_file(file[0], file[1])
+        found = other.find()
+        return other.read(found, other.part(found, None, "test"), notice, classes)
+    if "val_split" not in given and not source.val_share:
+        return None
+    return source.read(data, source.part(data, given.get("val_split", "val"), "test"), notice, classes)
 
 
 def _refuse_options_of_the_other(pipeline: str, given: dict[str, Any]) -> None:

@@ -15,9 +15,16 @@ from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.classification.config import LARGEST_SIZE, NetworkConfig
 from spp_ops.classification.paper import TRANSFER_NOTE, TRANSFER_ROWS
 from spp_ops.classification.transfer import LayerFeatures
-from spp_ops.cli._classification import Numbers, bad_images_option, data_argument, workers_option
 from spp_ops.cli._console import Output, yellow_lines
-from spp_ops.cli._options import device_option, examples, seed_option
+from spp_ops.cli._options import (
+    Numbers,
+    bad_images_option,
+    data_argument,
+    device_option,
+    examples,
+    seed_option,
+    workers_option,
+)
 from spp_ops.cli._outputs import output_options
 from spp_ops.engine.files import write_json
 from spp_ops.engine.text import literal

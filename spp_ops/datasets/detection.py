@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,14 +51,14 @@ class DetectionImages:
     Attributes:
         paths: one file an image.
         names: Pascal VOC's name of each image, or its file's stem.
-        ids: COCO's image ids, or 0, 1, ...
+        ids: COCO's image ids, whatever they are, or 0, 1, ...
         objects: what each image shows.
         classes: the classes' names.
     """
 
     paths: tuple[Path, ...]
     names: tuple[str, ...]
-    ids: tuple[int, ...]
+    ids: tuple[Hashable, ...]
     objects: tuple[Objects, ...]
     classes: tuple[str, ...]
 

@@ -1,9 +1,8 @@
-"""Any photo -> 8-bit RGB pixels -> the tensor a network wants."""
+"""Any image -> 8-bit RGB pixels -> the tensor a network wants."""
 
 from __future__ import annotations
 
 import os
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -11,25 +10,31 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
-Pixels: TypeAlias = npt.NDArray[np.uint8]  # [H, W, 3], RGB
+from spp_ops.datasets.decoding import ImageError, ImageRules, Pixels, decode, upright
+
 ImageSource: TypeAlias = "str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]"
 
-# What Pillow's decoders are known to raise on damaged files, besides OSError.
-_DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
-
-
-class ImageError(ValueError):
-    """An image that can't be used; the message names it and says why."""
+__all__ = [
+    "IMAGENET_NORMALIZATION",
+    "PAPER_NORMALIZATION",
+    "ImageError",
+    "ImageSource",
+    "Normalization",
+    "Pixels",
+    "load_image",
+    "to_tensor",
+]
 
 
 def load_image(source: ImageSource) -> Pixels:
-    """Read a photo as 8-bit RGB, upright.
+    """Read an image as 8-bit RGB, upright.
 
-    Handles gray, palette, CMYK and 16-bit images, transparency (laid over white), EXIF rotation and animations (their
-    first frame).
+    Handles gray, palette, CMYK and 16-bit images, transparency (laid over white), EXIF rotation (of damaged EXIF as far
+    as it can be read) and animations (their first frame). Gray pixels of 32 bits are scaled by the range of their
+    values. `ImageRules` says what else can be read.
 
     Args:
         source: path of a file, a Pillow image, or a uint8 array [H, W] (gray) or [H, W, 3] (RGB).
@@ -45,20 +50,11 @@ def load_image(source: ImageSource) -> Pixels:
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, Image.Image):
-        return _from_pillow(source, getattr(source, "filename", "") or "<Pillow image>")
+        name = getattr(source, "filename", "") or "<Pillow image>"
+        return upright(source, name, ImageRules.current()).pixels
     if not isinstance(source, str | os.PathLike):
         raise TypeError(f"image: expected a path, a Pillow image or an array, got {type(source).__name__}")
-    path = Path(source)
-    if not path.is_file():
-        raise FileNotFoundError(f"no image file at {path}")
-    try:
-        with Image.open(path) as image:
-            return _from_pillow(image, str(path))
-    except ImageError:
-        raise
-    except _DECODER_ERRORS as error:
-        reason = "unknown format or damaged header" if isinstance(error, UnidentifiedImageError) else error
-        raise ImageError(f"cannot read image {path}: {reason}") from error
+    return decode(Path(source)).pixels
 
 
 def _from_array(array: npt.NDArray[np.generic]) -> Pixels:
@@ -67,21 +63,6 @@ def _from_array(array: npt.NDArray[np.generic]) -> Pixels:
         raise ImageError(f"image: expected uint8 [H, W] or [H, W, 3], not empty, got {array.dtype} {list(shape)}")
     pixels = array if array.ndim == 3 else np.repeat(array[:, :, None], 3, axis=2)
     return pixels.astype(np.uint8, copy=False)
-
-
-def _from_pillow(image: Image.Image, name: str) -> Pixels:
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode == "F":
-        raise ImageError(f"cannot use image {name}: floating-point pixels have no defined range")
-    if upright.mode.startswith("I"):  # 16-bit gray, also where a decoder stores it in 32 bits
-        wide = np.asarray(upright).astype(np.int64)
-        if wide.min() < 0 or wide.max() > 65535:
-            raise ImageError(f"cannot use image {name}: pixels of more than 16 bits have no defined range")
-        upright = Image.fromarray((wide >> 8).astype(np.uint8))
-    if upright.has_transparency_data:
-        upright = upright.convert("RGBA")
-        upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
-    return np.array(upright.convert("RGB"))
 
 
 def to_tensor(image: Pixels, device: torch.device | str | None = None) -> Tensor:

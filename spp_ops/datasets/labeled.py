@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from spp_ops.datasets.image import ImageError, load_image
+from spp_ops.datasets import image_sizes
+from spp_ops.datasets.decoding import ImageError
+from spp_ops.datasets.problems import Notice, OnBad, Problems
 
-OnBad: TypeAlias = Literal["skip", "refuse"]
-Notice: TypeAlias = Callable[[str], None]  # takes one line meant for the user
+__all__ = ["LabeledImages", "Notice", "OnBad", "TaggedImages", "readable"]
 
-_NAMED = 3  # bad images named in an error; a notice comes for each
+_NAMED = 3  # bad images named in an error
 
 
 @dataclass(frozen=True)
@@ -65,14 +64,14 @@ class TaggedImages:
         return replace(self, paths=tuple(self.paths[row] for row in rows), tags=self.tags[list(rows)])
 
 
-def readable(paths: Sequence[Path], on_bad: OnBad, notice: Notice, threads: int = 2) -> list[int]:
+def readable(paths: Sequence[Path], on_bad: OnBad, notice: Notice, *, strict: bool = False) -> list[int]:
     """Decode every image once, so that none surprises later.
 
     Args:
         paths: files.
         on_bad: what to do about those that can't be decoded.
-        notice: told of each one that is skipped.
-        threads: images decoded at a time.
+        notice: told of what is skipped, and of each kind of what is mended.
+        strict: what could be mended counts as bad.
 
     Returns:
         Rows of the images that can be used.
@@ -80,20 +79,20 @@ def readable(paths: Sequence[Path], on_bad: OnBad, notice: Notice, threads: int 
     Raises:
         ImageError: with "refuse": some can't be; the first few are named.
     """
-    with ThreadPoolExecutor(threads) as pool:
-        reasons = list(pool.map(_complaint, paths))
-    bad = [reason for reason in reasons if reason is not None]
-    if bad and on_bad == "refuse":
-        more = f"; and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
-        raise ImageError(f"{len(bad)} of {len(paths)} images can't be used: {'; '.join(bad[:_NAMED])}{more}")
-    for reason in bad:
-        notice(f"skipped: {reason}")
-    return [row for row, reason in enumerate(reasons) if reason is None]
+    problems = Problems(on_bad, notice, strict)
+    rows = image_sizes.readable(paths, problems)
+    refuse_images(problems, len(paths))
+    problems.finish()
+    return rows
 
 
-def _complaint(path: Path) -> str | None:
-    try:
-        load_image(path)
-    except (ImageError, OSError) as error:
-        return str(error)
-    return None
+def refuse_images(problems: Problems, count: int) -> None:
+    """Raise what is wrong with a set of so many images, where it is to be refused.
+
+    Raises:
+        ImageError: the first few are named.
+    """
+    lines = problems.lines
+    if lines and problems.on_bad == "refuse":
+        more = f"; and {len(lines) - _NAMED} more" if len(lines) > _NAMED else ""
+        raise ImageError(f"{len(lines)} of {count} images can't be used: {'; '.join(lines[:_NAMED])}{more}")

@@ -10,21 +10,23 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from spp_ops.datasets.detection import DetectionImages
+from spp_ops.datasets.formats.voc import read_voc_detection
 from spp_ops.datasets.image import load_image
-from spp_ops.datasets.voc_detection import read_voc_detection
 from spp_ops.demo.digits import write_digit_voc
-from spp_ops.demo.gallery import Shown, save_gallery
 from spp_ops.detection.detections import Detections
 from spp_ops.detection.detectors.checkpoint import WEIGHTS_NAME
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.evaluation.evaluate import DetectionEvaluation, evaluate_detections
+
+if TYPE_CHECKING:
+    from spp_ops.demo.gallery import Shown
 
 FOLDER = Path(__file__).parents[1] / "detection" / "pretrained" / "digits"
 CLASSES = tuple("0123456789")
@@ -70,6 +72,8 @@ class DigitTest:
     @staticmethod
     def run(folder: str | os.PathLike[str], device: torch.device, count: int = IMAGES["test"]) -> DigitTest:
         """Write the test images to a folder and find the digits in the first ones, `count` of them."""
+        from spp_ops.demo.gallery import Shown
+
         images = digit_images(folder, "test")
         images = images.subset(range(min(count, len(images))))
         detector = digit_detector().to(device)
@@ -110,6 +114,8 @@ class DigitTest:
             f"The first {len(self.shown)} of {len(self.images)} held-out images ({means}), found by a network of "
             f"{weights_bytes() / 1e6:.1f} MB that learnt from generated images alone"
         )
+        from spp_ops.demo.gallery import save_gallery
+
         save_gallery(path, self.shown, "Handwritten digits on photos", subtitle)
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from sklearn.datasets import load_digits, load_sample_images
 
-from spp_ops.datasets.voc import split_file, write_annotation, write_list
+from spp_ops.datasets.formats.voc_files import split_file
+from spp_ops.datasets.formats.voc_xml import write_annotation, write_list
 from spp_ops.demo.digit_scenes import Sources, draw_scene
 from spp_ops.engine.files import atomic_write
 
@@ -75,6 +75,8 @@ def _write_image(root: Path, name: str, sources: Sources, sides: tuple[int, int]
 
 def digit_sources(counts: list[int], seed: int) -> list[Sources]:
     """Deal digits of each class and strips of the photos to the splits, according to their numbers of images."""
+    from sklearn.datasets import load_digits, load_sample_images
+
     shares = np.maximum(np.array(counts) / sum(counts), min(_SMALLEST_SHARE, 1 / len(counts)))
     cuts = np.cumsum(shares / shares.sum())[:-1]
     digits, photos = load_digits(), load_sample_images().images

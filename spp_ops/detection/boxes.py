@@ -10,13 +10,16 @@ import math
 
 import torch
 from torch import Tensor
-from torchvision import ops
+
+from spp_ops.detection.nms import batched_nms
 
 LARGEST_GROWTH = math.log(1000 / 16)  # a correction makes no box longer than this factor, whatever a network says
 
 
 def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
     """Intersection over union of each of [K, 4] with each of [L, 4]: [K, L]."""
+    from torchvision import ops
+
     ious: Tensor = ops.box_iou(half_open(boxes), half_open(others))
     return ious
 
@@ -72,8 +75,7 @@ def flip_boxes(boxes: Tensor, width: int) -> Tensor:
 
 def suppress(boxes: Tensor, scores: Tensor, labels: Tensor, iou: float) -> Tensor:
     """Rows that remain when, class by class, boxes that overlap a better one by more than `iou` go; best first."""
-    kept: Tensor = ops.batched_nms(half_open(boxes), scores, labels, iou)
-    return kept
+    return batched_nms(half_open(boxes), scores, labels, iou)
 
 
 def _center_and_extent(boxes: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spp_ops.datasets.coco_images import whole_number
-from spp_ops.datasets.json_lists import read_json_list
+from spp_ops.datasets.formats.coco_entries import Id, entry_id
+from spp_ops.datasets.formats.json_lists import read_json_list
 from spp_ops.detection.detections import Detections
 from spp_ops.engine.files import atomic_write
 
@@ -30,9 +30,9 @@ def corners(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
 
 def write_coco_results(
     path: str | os.PathLike[str],
-    ids: Sequence[int],
+    ids: Sequence[Hashable],
     found: Sequence[Detections],
-    categories: Mapping[int, str] | None = None,
+    categories: Mapping[Id, str] | None = None,
 ) -> None:
     """Write a results file, atomically.
 
@@ -55,7 +55,7 @@ def write_coco_results(
         temporary.write_text("[" + ",\n".join(entries) + "]\n", encoding="utf-8")
 
 
-def _entries(detections: Detections, numbers: Mapping[str, int] | None) -> list[dict[str, Any]]:
+def _entries(detections: Detections, numbers: Mapping[str, Id] | None) -> list[dict[str, Any]]:
     if not (np.isfinite(detections.boxes).all() and np.isfinite(detections.scores).all()):
         raise ValueError("found: expected finite boxes and scores")
     if numbers is None:
@@ -71,9 +71,9 @@ def _entries(detections: Detections, numbers: Mapping[str, int] | None) -> list[
 
 def read_coco_results(
     path: str | os.PathLike[str],
-    ids: Sequence[int],
+    ids: Sequence[Hashable],
     classes: tuple[str, ...],
-    categories: Mapping[int, str] | None = None,
+    categories: Mapping[Id, str] | None = None,
 ) -> list[Detections]:
     """Read a results file.
 
@@ -96,7 +96,7 @@ def read_coco_results(
         for number, name in (categories or dict(enumerate(classes, 1))).items()
         if name in classes
     }
-    rows: dict[int, list[tuple[list[float], float, int]]] = {image: [] for image in ids}
+    rows: dict[Hashable, list[tuple[list[float], float, int]]] = {image: [] for image in ids}
     for row, entry in enumerate(content.lists["results"]):
         try:
             image, result = _result(entry, labels)
@@ -107,13 +107,13 @@ def read_coco_results(
     return [_detections(rows[image], classes) for image in ids]
 
 
-def _result(entry: Any, labels: Mapping[int, int]) -> tuple[int, tuple[list[float], float, int]]:
+def _result(entry: Any, labels: Mapping[Id, int]) -> tuple[Id, tuple[list[float], float, int]]:
     """Image id; box as COCO has it, score and label."""
     if not isinstance(entry, dict):
         raise ValueError(f"expected an object, got {entry!r}")
-    image, category = whole_number(entry, "image_id"), whole_number(entry, "category_id")
+    image, category = entry_id(entry, "image_id"), entry_id(entry, "category_id")
     if category not in labels:
-        raise ValueError(f"category_id: expected one of {sorted(labels)}, got {category}")
+        raise ValueError(f"category_id: expected one of {list(labels)}, got {category!r}")
     try:
         numbers = np.array([*entry["bbox"], entry["score"]], np.float64)
     except (KeyError, TypeError, ValueError):

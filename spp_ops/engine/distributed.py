@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Precision: TypeAlias = Literal["32-true", "bf16-mixed", "16-mixed"]  # of the arithmetic in training
 Item = TypeVar("Item")
@@ -28,6 +27,11 @@ def make_fabric(device: torch.device, precision: Precision = "32-true") -> Fabri
             own.
         precision: of the arithmetic in training.
     """
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
     accelerator = "cuda" if device.type == "cuda" else "cpu"
     world = world_size()
     common: dict[str, Any] = {"accelerator": accelerator, "precision": precision}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,16 +24,23 @@ _OWN = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 
 
 def own_font(bold: bool = False) -> Path:
-    """Return the file of matplotlib's own font."""
-    import matplotlib
+    """Return the file of matplotlib's own font, found without importing matplotlib, which takes a while.
 
-    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / _OWN[bold]
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    package = find_spec("matplotlib")
+    if package is None or package.origin is None:
+        raise ImportError("matplotlib, which has the font that images are labeled in, is not installed")
+    return Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / _OWN[bold]
 
 
 @lru_cache(maxsize=1024)
 def with_fonts(text: str, bold: bool = False) -> tuple[tuple[str, Path], ...]:
     """Split a text into runs and the font of each; what no font has is escaped."""
     text, first = printable(text), own_font(bold)
+    if text.isascii():
+        return ((text, first),) if text else ()
     fonts = [first, *_fonts_for(frozenset(text) - _letters(first))]
 
     def font_of(letter: str) -> Path | None:

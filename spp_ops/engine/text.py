@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
 
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _ACTED_ON = frozenset({"Cc", "Cs", "Zl", "Zp"})  # Unicode's control characters, half characters and line breaks
 
@@ -19,4 +21,6 @@ def printable(text: str) -> str:
 
 def literal(text: str, style: str = "") -> Text:
     """Return a text for rich's tables and consoles that is no markup, folded where a table is too narrow for it."""
+    from rich.text import Text
+
     return Text(printable(text), style=style, overflow="fold")

@@ -1,8 +1,8 @@
-"""What a convolution stack makes of an input of some size, found without computing anything (meta tensors)."""
+"""What a convolution stack makes of an input of some size, found without computing anything: from no image at all."""
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -15,18 +15,25 @@ def map_shape(backbone: nn.Module, height: int, width: int) -> tuple[int, int, i
     Raises:
         ValueError: the image is too small for the layers, or the output is not a feature map.
     """
-    tensors = {name: tensor.to("meta") for name, tensor in chain(backbone.named_parameters(), backbone.named_buffers())}
+    # A batch of none takes neither time nor memory, where meta tensors would take a second to import torch's compiler.
+    # No weight is read; a buffer may be, as an index.
+    tensors = {name: _on_cpu(torch.empty, weight) for name, weight in backbone.named_parameters()}
+    tensors |= {name: _on_cpu(torch.zeros, buffer) for name, buffer in backbone.named_buffers()}
     dtype = next((tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()), torch.float32)
-    image = torch.empty(1, 3, height, width, device="meta", dtype=dtype)
+    images = torch.empty(0, 3, height, width, device="cpu", dtype=dtype)
     try:
         with torch.no_grad():
-            output = functional_call(backbone, tensors, (image,))
+            output = functional_call(backbone, tensors, (images,))
     except RuntimeError as error:
         raise ValueError(f"backbone: a {height} x {width} image does not pass through it: {error}") from error
-    if not isinstance(output, Tensor) or output.ndim != 4 or 0 in output.shape:
+    if not isinstance(output, Tensor) or output.ndim != 4 or 0 in output.shape[1:]:
         got = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ValueError(f"backbone: expected maps [N, C, H, W] for a {height} x {width} image, got {got}")
     return output.shape[1], output.shape[2], output.shape[3]
+
+
+def _on_cpu(make: Callable[..., Tensor], like: Tensor) -> Tensor:
+    return make(like.shape, dtype=like.dtype, device="cpu")
 
 
 def smallest_input(backbone: nn.Module, largest: int = 512) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,17 @@ def run(*arguments: str) -> int:
     with pytest.raises(SystemExit) as ended:
         main(["benchmark", *arguments])
     return int(ended.value.code or 0)
+
+
+def document(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """Exit code of the script that writes docs/benchmarks.md."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    monkeypatch.setattr("sys.argv", ["document", *map(str, arguments)])
+    try:
+        import_module("benchmarks.document").main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
 
 
 @pytest.mark.usefixtures("small_cases")
@@ -45,14 +57,21 @@ def test_op_measures_prints_writes_and_compares(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.usefixtures("small_cases")
-def test_document_has_every_contest(tmp_path: Path) -> None:
+def test_document_has_every_contest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = op.Options(("MAIN",), ("torchvision",), rounds=2)
     op.run(options).save(tmp_path / "op.json")
-    assert run("document", "--results", str(tmp_path), "--page", str(tmp_path / "page.md")) == 0
+    assert document(monkeypatch, "--results", tmp_path, "--page", tmp_path / "page.md") == 0
     page = (tmp_path / "page.md").read_text()
     assert "### MAIN forward+backward" in page
     assert "| `torchvision` |" in page
     assert (tmp_path / "op.svg").exists()
+
+
+def test_document_names_a_record_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert document(monkeypatch, "--results", "/no/such") == 2
+    assert "op.json: expected a JSON file" in capsys.readouterr().err
 
 
 def test_slower_than_the_baseline_is_exit_code_1(tmp_path: Path) -> None:
@@ -71,7 +90,6 @@ def test_slower_than_the_baseline_is_exit_code_1(tmp_path: Path) -> None:
         (("op", "--repeats", "0"), "--repeats"),
         (("op", "--baseline", "/no/such/file"), "/no/such/file: expected a JSON file"),
         (("scaling", "--sweeps", "weight"), "'weight' is unknown, expected some of windows, channels"),
-        (("document", "--results", "/no/such"), "op.json: expected a JSON file"),
     ],
 )
 def test_bad_input_is_one_line(arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from shape_images import write_shape_folders
 
 from benchmarks.data_root import data_root
-from spp_ops.datasets.generated import write_shape_folders
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from shape_images import write_shape_voc
 from small_networks import small_net
 
 import spp_ops
@@ -14,7 +15,6 @@ from spp_ops.classification.augmentation import resize_shorter
 from spp_ops.classification.transfer import LayerFeatures, LinearSVMs, extract, random_split, tags_of
 from spp_ops.classification.transfer_tasks import Setting, random_splits, train_and_val, voc
 from spp_ops.datasets.folders import read_folders
-from spp_ops.datasets.generated import write_shape_voc
 
 NET = small_net(3, hidden=(5, 4))
 IMAGE = torch.randint(0, 256, (3, 60, 90), dtype=torch.uint8)

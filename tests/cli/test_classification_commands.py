@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from shape_images import write_shape_folders
 
 from spp_ops.cli import main
-from spp_ops.datasets.generated import write_shape_folders
 
 TRAIN = [
     *("--arch", "squeezenet1_0", "--levels", "2,1", "--hidden", "8", "--device", "cpu"),
@@ -75,6 +75,33 @@ def test_classify_agrees_with_evaluation(data: Path, run: Path, tmp_path: Path) 
     wrong = sum(max(row, key=row.__getitem__) != Path(name).parent.name for name, row in scores.items())
     spp_ops("evaluate-classifier", data, "--weights", run, "--json", tmp_path / "e.json", "--device", "cpu")
     assert json.loads((tmp_path / "e.json").read_text())["top1_error_percent"] == pytest.approx(100 * wrong / 6)
+
+
+def test_classify_goes_on_where_it_was_stopped(data: Path, run: Path, tmp_path: Path) -> None:
+    photos = sorted((data / "val").glob("*/*.png"))
+    given = ["classify", *photos, "--weights", run, "--json", tmp_path / "s.json", "--device", "cpu"]
+    assert spp_ops(*given).exit_code == 0
+    whole = (tmp_path / "s.json").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["s.json"]
+    (tmp_path / "s.json").unlink()
+    names = list(json.loads(whole)[str(photos[0])])
+    header = [str(run), "full", None, None, names]
+    rows = [[str(path), list(json.loads(whole)[str(path)].values())] for path in photos[:2]]
+    marked = [[rows[0][0], [2.0, 3.0]], rows[1]]  # taken as they are
+    (tmp_path / "s.json.part").write_text("".join(json.dumps(line) + "\n" for line in (header, *marked)))
+    result = spp_ops(*given)
+    assert result.exit_code == 0, result.output
+    assert "going on with a run that was stopped: 2 images" in result.output
+    scores = json.loads((tmp_path / "s.json").read_text())
+    assert list(scores[str(photos[0])].values()) == [2.0, 3.0]
+    assert {name: scores[name] for name in map(str, photos[1:])} == {
+        name: row for name, row in json.loads(whole).items() if name != str(photos[0])
+    }
+    (tmp_path / "s.json").rename(tmp_path / "kept.json")
+    (tmp_path / "s.json.part").write_text(json.dumps([*header[:1], "10", *header[2:]]) + "\n")
+    refused = spp_ops(*given)
+    assert refused.exit_code == 2
+    assert "had other options" in refused.stderr
 
 
 def test_transfer_from_a_run(data: Path, run: Path, tmp_path: Path) -> None:

@@ -213,3 +213,22 @@ def test_bad_sources(photos: list[Path], run: Path, tmp_path: Path, arguments: l
     result = detect(*(tmp_path / places[each] if each in places else each for each in arguments), "--weights", run)
     assert result.exit_code == 2
     assert complaint in result.stderr
+
+
+def test_images_with_something_missing(run: Path, tmp_path: Path) -> None:
+    Image.fromarray(photo()).save(tmp_path / "whole.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:-2])
+    given = [tmp_path / "cut.jpg", tmp_path / "whole.jpg", "--weights", run, "--json-lines"]
+    refused = detect(*given)
+    assert refused.exit_code == 2
+    assert "1 of 2 images can't be used: cannot read image" in refused.stderr
+    assert not refused.stdout
+    skipped = detect(*given, "--bad-images", "skip")
+    assert [Path(json.loads(line)["image"]).name for line in skipped.stdout.splitlines()] == ["whole.jpg"]
+    assert skipped.stderr.count("cut.jpg") == 1
+    read = detect(*given, "--read-truncated")
+    assert [json.loads(line)["image"][-7:] for line in read.stdout.splitlines()] == ["cut.jpg", "ole.jpg"]
+    assert "1 truncated image read as far as it goes" in read.stderr
+    streamed = detect("-", *given[2:], "--bad-images", "skip", input=f"{given[0]}\n{given[1]}\n")
+    assert len(streamed.stdout.splitlines()) == 1
+    assert streamed.stderr.count("cut.jpg") == 1

@@ -182,7 +182,10 @@ def test_bad_images_are_skipped_by_name_where_that_is_asked_for(photos: list[Pat
         ),
         (["detect", "PHOTO", "--weights", "RUNS/a", "--out", "OUT", "--score-threshold", "nan"], "score_threshold"),
         (["detect", "--weights", "RUNS/a", "--out", "OUT"], "Missing argument"),
-        (["evaluate-detector", "DATA", "--weights", "RUNS/a", "--split", "val"], "val.txt"),
+        (
+            ["evaluate-detector", "DATA", "--weights", "RUNS/a", "--split", "val"],
+            "no split val; there are test, trainval",
+        ),
         (["evaluate-detector", "--weights", "RUNS/a"], "DATA: expected a folder"),
         (["evaluate-detector", "DATA", "--weights", "RUNS/a", "--images", "DATA"], "--images: not used with"),
         (["evaluate-detector", "DATA", "--weights", "RUNS/a", "--iou", "0"], "--iou"),

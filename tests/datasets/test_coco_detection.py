@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from spp_ops.datasets.coco_detection import read_coco_categories, read_coco_detection
+from spp_ops.datasets import read_coco_categories, read_coco_detection
 from spp_ops.datasets.detection import DetectionImages
-from spp_ops.datasets.json_lists import read_json_lists
+from spp_ops.datasets.formats.json_lists import read_json_lists
 
 # Line 1 is the opening bracket; each entry below has a line of its own.
 IMAGES = [
@@ -81,7 +81,9 @@ def test_an_outline_may_end_a_fraction_past_the_edge(tmp_path: Path, lists: dict
 
 
 def test_an_unknown_class_is_named_once(tmp_path: Path, lists: dict[str, list[Any]]) -> None:
-    with pytest.raises(ValueError, match=r"set\.json:9: annotations, id 2: unknown class 'car'; the classes are dog$"):
+    with pytest.raises(
+        ValueError, match=r"set\.json:9: annotations, id 2: unknown class 'car' \(2 objects\); the classes are dog$"
+    ):
         read(tmp_path, lists, classes=("dog",))
     images, notices = read_skipping(tmp_path, lists, classes=("dog",))
     assert len(notices) == 1
@@ -92,14 +94,15 @@ def test_an_unknown_class_is_named_once(tmp_path: Path, lists: dict[str, list[An
 BAD_OBJECTS = [
     ({"bbox": [10, 5, 0, 15]}, "no pixel is inside"),
     ({"bbox": [10, 5, -3, 15]}, "no pixel is inside"),
-    ({"bbox": [10, 5, 31, 15]}, "not inside the image, which is 40 x 30"),
-    ({"bbox": [-1, 5, 20, 15]}, "not inside the image"),
+    ({"bbox": [30, 5, 31, 15]}, "not inside the image, which is 40 x 30"),
+    ({"bbox": [-11, 5, 20, 15]}, "not inside the image"),
     ({"bbox": [10, 5, float("nan"), 15]}, "expected finite numbers"),
     ({"bbox": [10, 5, 20]}, "bbox: expected x, y, width and height"),
     ({"bbox": "large"}, "bbox: expected x, y, width and height"),
     ({"iscrowd": 2}, "iscrowd: expected 0 or 1, got 2"),
     ({"image_id": 8}, "no image 8 in the file"),
-    ({"image_id": "seven"}, "image_id: expected a whole number, got 'seven'"),
+    ({"image_id": "seven"}, "image_id: no image 'seven' in the file"),
+    ({"image_id": [7]}, "image_id: expected a number or a text, got"),
     ({"category_id": 4}, "no category 4 in the file"),
 ]
 
@@ -119,16 +122,18 @@ def test_ids_that_come_twice(tmp_path: Path, lists: dict[str, list[Any]]) -> Non
     lists["images"][2]["id"] = 70
     complaint = r"set\.json:5: images, id 70: its id comes twice; .*set\.json:10: annotations, id 1: its id comes twice"
     with pytest.raises(ValueError, match=complaint):
-        read(tmp_path, lists)
-    images, _ = read_skipping(tmp_path, lists)
+        read(tmp_path, lists, strict=True)
+    images, notices = read_skipping(tmp_path, lists)
     assert images.ids == (70, 7)
+    assert len(images.objects[1]) == 2  # an object needs no id
+    assert "1 object has the id of another" in notices[0]
 
 
 BAD_IMAGES: list[tuple[dict[str, Any], str]] = [
     ({"file_name": "none.png"}, "no image file at .*none.png"),
     ({"file_name": None}, "file_name: expected a path, got None"),
     ({"height": 31}, "size 40 x 31, but the image is 40 x 30"),
-    ({"height": None}, "height: expected a whole number, got None"),
+    ({"height": 30.5}, "height: expected a whole number, got 30.5"),
     ({"file_name": "broken.png"}, "cannot read image .*broken.png"),
 ]
 
@@ -151,6 +156,9 @@ def test_missing_and_empty_lists(
     tmp_path: Path, lists: dict[str, list[Any]], name: str, spoil: Callable[[dict[str, list[Any]], str], None]
 ) -> None:
     spoil(lists, name)
+    if lists.get(name) == [] and name == "annotations":
+        assert list(map(len, read(tmp_path, lists).objects)) == [0, 0, 0]
+        return
     with pytest.raises(ValueError, match=rf"set\.json: expected a list of {name}, found none"):
         read(tmp_path, lists, on_bad="skip")
 
@@ -158,7 +166,7 @@ def test_missing_and_empty_lists(
 def test_entries_and_categories_of_other_kinds(tmp_path: Path, lists: dict[str, list[Any]]) -> None:
     lists["categories"][1]["name"] = "dog"
     with pytest.raises(ValueError, match=r"set\.json:14: expected a category .*got id 3 and name 'dog'"):
-        read(tmp_path, lists)
+        read(tmp_path, lists, strict=True)
     lists["images"][1] = 5
     lists["categories"][1]["name"] = "car"
     with pytest.raises(ValueError, match=r"set\.json:4: expected an object in images, got 5"):

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spp_ops.datasets.formats.voc import read_voc_detection
 from spp_ops.datasets.image import load_image
-from spp_ops.datasets.voc_detection import read_voc_detection
 from spp_ops.demo.digit_scenes import HEIGHTS, MOST, Scene, Sources, draw_digit, draw_scene
 from spp_ops.demo.digits import digit_sources, write_digit_voc
 

@@ -106,9 +106,6 @@ def test_pixels_without_a_range_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "a.tif", Image.fromarray(np.ones((2, 2), np.float32)))
     with pytest.raises(ImageError, match=r"a\.tif: floating-point pixels"):
         load_image(path)
-    path = save(tmp_path / "b.tif", Image.fromarray(np.full((2, 2), 70_000, np.int32)))
-    with pytest.raises(ImageError, match=r"b\.tif: pixels of more than 16 bits"):
-        load_image(path)
 
 
 @pytest.mark.parametrize("array", [np.zeros((2, 2, 4), np.uint8), np.zeros((2, 2, 3)), np.zeros((0, 2, 3), np.uint8)])

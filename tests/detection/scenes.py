@@ -9,8 +9,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from spp_ops.datasets.detection import DetectionImages
-from spp_ops.datasets.voc import write_annotation, write_list
-from spp_ops.datasets.voc_detection import read_voc_detection
+from spp_ops.datasets.formats.voc import read_voc_detection
+from spp_ops.datasets.formats.voc_xml import write_annotation, write_list
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.proposals import ProposalConfig
 

@@ -49,11 +49,11 @@ def test_two_processes_train_as_one(scenes: Path, tmp_path: Path) -> None:
     [
         (["--preset", "paper"], "--preset: an option of --pipeline staged, given with joint"),
         (["--pipeline", "staged"], "--epochs: an option of --pipeline joint, given with staged"),
-        (["--format", "coco"], "--val-split: not used with --format coco, got test"),
+        (["--format", "coco"], "expected a JSON file with images, annotations and categories (coco), found none"),
         (["--images", "."], "--images: not used with --format voc, got ."),
         (["--proposals", "guess"], "expected one of selective-search-fast"),
         (["--arch", "small6"], "arch: expected one of"),
-        (["--split", "nothing"], "nothing.txt"),
+        (["--split", "nothing"], "no split nothing; there are test, trainval"),
         (["--lr", "-1"], "lr: expected a positive number, got -1.0"),
         (["--weights", "none.pt"], "no weights file at none.pt"),
     ],

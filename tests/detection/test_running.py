@@ -18,7 +18,7 @@ WORKER = """
 import pickle, sys
 from pathlib import Path
 import torch
-from spp_ops.datasets.voc_detection import read_voc_detection
+from spp_ops.datasets.formats.voc import read_voc_detection
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.detectors.inference import run_detector
 from spp_ops.engine.distributed import make_fabric

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from scenes import write_scenes
-
-from spp_ops.datasets.generated import write_shape_folders
+from shape_images import write_shape_folders
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,12 @@ from unittest import mock
 import torch
 from rich.console import Console
 from scenes import read_scenes, write_scenes
+from shape_images import write_shape_folders
 from spp_ops.detection.detector_config import DetectorConfig
 
 from spp_ops.classification import Checkpoint, Job, NetworkConfig, TrainingConfig, train
 from spp_ops.classification.training import Trainer
 from spp_ops.datasets.folders import read_folders
-from spp_ops.datasets.generated import write_shape_folders
 from spp_ops.detection.joint import JointCheckpoint, JointConfig, JointJob, train_joint
 from spp_ops.detection.joint.training import JointTrainer
 from spp_ops.detection.proposals import ProposalConfig

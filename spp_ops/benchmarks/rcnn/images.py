@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
-from matplotlib.patches import Rectangle
 
 from spp_ops._core.geometry import place_boxes
 from spp_ops.benchmarks.rcnn.report import rows
@@ -22,6 +20,11 @@ from spp_ops.detection.proposals import Boxes
 from spp_ops.engine.files import atomic_write
 from spp_ops.models.spp_net import SPPNet
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, FigureBase
+    from matplotlib.patches import Rectangle
+
 STAGE_COLORS = {"prepare": "#b8b8c0", "conv": "#3b6ea8", "pool": "#e07b39", "fc": "#6a9e5b"}
 ACCENT = "#ff5a36"
 SHOWN_WINDOWS = 40
@@ -29,6 +32,8 @@ SHOWN_WINDOWS = 40
 
 def save_time_chart(path: str | os.PathLike[str], comparison: Comparison, subtitle: str) -> None:
     """Stacked bars of seconds a photo by method and stage; the format follows the path's ending."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     _time_bars(figure, comparison)
     title = f"Seconds for the features of {comparison.windows:,} windows of one photo"
@@ -71,6 +76,8 @@ def save_overview(path: str | os.PathLike[str], example: Example, comparison: Co
         comparison: what was measured.
         subtitle: the machine.
     """
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(12, 7.4), layout="constrained")
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.6, 1))[:, 0]
     left, right = above.subplots(1, 2)
@@ -95,6 +102,8 @@ def _photo(axes: Axes, example: Example) -> None:
 
 def _pyramid(axes: Axes, example: Example) -> None:
     """Draw the map with the window's bins; an image's cell i spans i - 0.5 to i + 0.5 in matplotlib."""
+    from matplotlib.patches import Rectangle
+
     axes.imshow(example.feature_map, cmap="magma")
     x, y, width, height = example.cells
     for level, line in ((6, 0.6), (3, 1.2), (2, 1.8)):
@@ -149,6 +158,8 @@ def _stacked(axes: Axes, methods: dict[str, Stages]) -> None:
 
 
 def _rectangle(box: npt.NDArray[np.float32], **style: object) -> Rectangle:
+    from matplotlib.patches import Rectangle
+
     x1, y1, x2, y2 = map(float, box)
     return Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1 + 1, y2 - y1 + 1, fill=False, **style)  # type: ignore[arg-type]
 

@@ -25,6 +25,7 @@ from spp_ops.detection.detectors.config import DetectorConfig, from_data
 from spp_ops.detection.detectors.network import RegionNet
 from spp_ops.engine.config import as_data
 from spp_ops.engine.files import atomic_write, write_json
+from spp_ops.engine.skeleton import skeleton
 from spp_ops.models import OWN_NETWORKS, backbone_names
 
 CONFIG_NAME = "detector.json"
@@ -100,7 +101,7 @@ def _known(config: DetectorConfig, file: Path) -> RegionNet:
             "a backbone of your own is given as SPPDetector.load(path, backbone=FUNCTION)"
         )
     try:
-        with torch.device("meta"):
+        with skeleton():
             return config.build()
     except (TypeError, ValueError) as error:
         raise ValueError(f"{file} is not a detector's: {error}") from error

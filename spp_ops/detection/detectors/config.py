@@ -106,7 +106,7 @@ class DetectorConfig:
         Raises:
             ValueError, FileNotFoundError: as `spp_ops.models.create`.
         """
-        outside = self.arch in backbone_names()
+        outside = backbone is None and self.arch not in OWN_NETWORKS
         if backbone is None:
             net = create(self.arch, 1, self.levels, weights=weights if outside else None, hidden=())
         elif self.is_known:

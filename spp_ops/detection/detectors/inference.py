@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from lightning_fabric import Fabric
+from typing import TYPE_CHECKING, TypeVar
 
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.detection.detections import Detections
 from spp_ops.detection.detectors.base import Detector
 from spp_ops.detection.detectors.inputs import ahead, prepare
 from spp_ops.detection.proposals import Boxes, propose
-from spp_ops.engine.distributed import Item, gathered
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+Item = TypeVar("Item")
 
 
 def find_windows(
@@ -84,5 +87,7 @@ def _everyone(mine: list[Item], count: int, fabric: Fabric | None) -> list[Item]
     """The results for all images from each process' share of them."""
     if fabric is None:
         return mine
+    from spp_ops.engine.distributed import gathered
+
     shares = gathered(fabric, mine)
     return [shares[row % len(shares)][row // len(shares)] for row in range(count)]

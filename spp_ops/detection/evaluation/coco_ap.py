@@ -7,16 +7,17 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from spp_ops.datasets.detection import DetectionImages, Objects
 from spp_ops.detection.coco_results import corner_and_size
 from spp_ops.detection.detections import Detections
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
 
 _SIZES = ("all", "small", "medium", "large")  # objects of up to 32 x 32 pixels, up to 96 x 96, above
 
@@ -51,6 +52,8 @@ def coco_ap(images: DetectionImages, found: Sequence[Detections]) -> CocoAP:
         images: what is there.
         found: what was found in each image.
     """
+    from pycocotools.cocoeval import COCOeval
+
     truth = _dataset(images, [_annotations(objects) for objects in images.objects])
     results = _dataset(images, [_results(detections) for detections in found])
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools has no quiet mode
@@ -99,6 +102,8 @@ def _results(detections: Detections) -> list[dict[str, Any]]:
 
 
 def _indexed(dataset: dict[str, Any]) -> COCO:
+    from pycocotools.coco import COCO
+
     coco = COCO()
     coco.dataset = dataset
     coco.createIndex()

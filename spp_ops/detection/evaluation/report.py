@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from rich.table import Table
 
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.evaluation.evaluate import DetectionEvaluation
@@ -18,6 +16,9 @@ from spp_ops.engine.config import as_data
 from spp_ops.engine.files import atomic_write
 from spp_ops.engine.fonts import show_literally
 from spp_ops.engine.text import literal
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _NAMED_CURVES = 20  # with more classes a legend says nothing
 
@@ -33,6 +34,8 @@ def evaluation_table(
         data: its name.
         paper: whether to set the paper's of the same setting, which are of other data, below them.
     """
+    from rich.table import Table
+
     images = f"{evaluation.images} images, {len(evaluation.classes)} classes"
     table = Table(
         title=literal(f"{data}: {images}; mean average precision in %, IoU {evaluation.iou:g}"),
@@ -51,6 +54,8 @@ def evaluation_table(
 
 def class_table(evaluation: DetectionEvaluation) -> Table:
     """Return the average precisions of each class, and how many of its objects are found."""
+    from rich.table import Table
+
     table = Table("class", title=f"average precision of each class in %, IoU {evaluation.iou:g}")
     for name in ("objects", "found", "11-point", "all points", "COCO"):
         table.add_column(name, justify="right")
@@ -81,7 +86,9 @@ def evaluation_data(
 
 def save_curves(path: Path, evaluation: DetectionEvaluation) -> None:
     """Draw precision over recall, a curve a class. The format follows the path's ending."""
-    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5.2), layout="constrained")
     axes = figure.subplots()
     names: list[str] = []
     for name, curve in zip(evaluation.classes, evaluation.curves, strict=True):
@@ -94,7 +101,7 @@ def save_curves(path: Path, evaluation: DetectionEvaluation) -> None:
     axes.set_title(f"mAP {_percent(evaluation.eleven_point)} % (11-point, IoU {evaluation.iou:g})")
     axes.grid(alpha=0.3)
     if 0 < len(names) <= _NAMED_CURVES:
-        legend = axes.legend(loc="lower left", fontsize=8)
+        legend = figure.legend(loc="outside right upper", fontsize=8)
         for entry, name in zip(legend.get_texts(), names, strict=True):
             show_literally(entry, name)
     with atomic_write(path) as temporary:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING
 
 from spp_ops.engine.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def save_history_plot(path: str | os.PathLike[str], history: Sequence[dict[str, float]], title: str) -> None:
     """Draw a run's records; the format follows the ending."""
+    from matplotlib.figure import Figure
+
     tested = any("val_map" in record for record in history)
     figure = Figure(figsize=(11 if tested else 8, 3.4), layout="constrained")
     axes = list(figure.subplots(1, 3 if tested else 2))
@@ -31,6 +33,8 @@ def save_history_plot(path: str | os.PathLike[str], history: Sequence[dict[str, 
 
 
 def _draw(axes: Axes, history: Sequence[dict[str, float]], names: dict[str, str]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for name, label in names.items():
         points = [(record["epoch"], record[name]) for record in history if name in record]
         axes.plot(*zip(*points, strict=True), "o-", ms=3, linewidth=1.2, label=label)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.image import load_image
@@ -32,6 +32,9 @@ from spp_ops.engine.run import Job, Run, say_random_weights, settings_to_go_on_w
 from spp_ops.engine.run_folder import PLOT_NAME, found_run, run_folder
 from spp_ops.engine.seeds import Purpose, seed_of
 from spp_ops.engine.trainer import Numbers
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _SCALE_IMAGES, _SCALE_WINDOWS = 8, 64  # that the size of pooled rows is measured on
 

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.transforms import v2
 
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.image import Pixels, load_image
@@ -144,6 +143,8 @@ def shifted_copies(boxes: Tensor, config: JointConfig, height: int, width: int, 
 
 
 def _other_colors(pixels: Tensor, strength: float, seed: int) -> Tensor:
+    from torchvision.transforms import v2
+
     jitter = v2.ColorJitter(strength, strength, strength, min(strength / 10, 0.5))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from spp_ops.detection.detectors.network import RegionNet
@@ -17,6 +16,10 @@ from spp_ops.engine.distributed import summed
 from spp_ops.engine.schedule import Schedule
 from spp_ops.engine.seeds import Purpose
 from spp_ops.engine.trainer import Trainer
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 
 Resized: TypeAlias = tuple[Tensor, tuple[float, float]]  # [1, 3, h, w], and its size relative to the original's
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from spp_ops.datasets.decoding import ImageRules
 from spp_ops.datasets.image import load_image
 from spp_ops.detection.proposals.boxes import Boxes, opencv
 from spp_ops.detection.proposals.config import ProposalConfig, make_proposer
@@ -114,7 +115,8 @@ def _key(path: Path, config: ProposalConfig) -> str:
     if not path.is_file():
         raise FileNotFoundError(f"no image file at {path}")
     cv2: Any = opencv()
-    rules = json.dumps([_RULES, cv2.__version__, as_data(config)], sort_keys=True)
+    reading = str(ImageRules.current())  # other pixels from the same bytes
+    rules = json.dumps([_RULES, cv2.__version__, as_data(config), *([reading] if reading else [])], sort_keys=True)
     return hashlib.sha256(rules.encode() + b"\0" + path.read_bytes()).hexdigest()
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
-from sklearn.linear_model import Ridge
 from torch import Tensor
 
 from spp_ops.detection.boxes import encode_boxes
@@ -88,6 +87,8 @@ def fit_ridge(
         targets: [R, 4].
         ridge: lambda; as in the authors' code the bias is held back by it too.
     """
+    from sklearn.linear_model import Ridge
+
     mean = targets.mean(axis=0)
     centerd = targets - mean
     variances, axes = np.linalg.eigh(centerd.T @ centerd / len(centerd))

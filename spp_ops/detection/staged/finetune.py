@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -22,6 +22,9 @@ from spp_ops.engine.files import atomic_write
 from spp_ops.engine.scalars import Scalars
 from spp_ops.engine.seeds import Purpose, seed_of
 from spp_ops.engine.trainer import Numbers, Trainer
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 FILE_NAME = "finetune.safetensors"
 CHECKPOINT_NAME = "finetune-checkpoint.safetensors"

@@ -8,8 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.svm import LinearSVC
 from torch import Tensor
 
 from spp_ops.detection.staged.config import SVMs
@@ -68,6 +66,9 @@ def _coordinates(rows: Tensor) -> Tensor:
 def _solve(
     rows: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], config: SVMs, seed: int
 ) -> tuple[npt.NDArray[np.float64], float]:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.svm import LinearSVC
+
     svm = LinearSVC(
         loss="hinge",
         C=config.c,

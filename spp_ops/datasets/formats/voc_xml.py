@@ -1,7 +1,8 @@
-"""What the tasks of Pascal VOC share: where files lie, lists, annotations with line numbers, and writing both."""
+"""Annotations of Pascal VOC: XML whose elements know their lines, and writing them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,48 +12,17 @@ from xml.parsers import expat
 import numpy as np
 import numpy.typing as npt
 
-from spp_ops.datasets.folders import image_endings
+from spp_ops.datasets.problems import Kind, Problems
 from spp_ops.engine.files import atomic_write
 
 OTHER_FIELDS = {"pose": "Unspecified", "truncated": "0", "difficult": "0"}
+FALLBACK = "cp1252"  # Western Windows; what it lacks is read as Latin-1
 
-
-def split_file(root: Path, split: str) -> Path:
-    """Return the path of a split's list of images."""
-    return root / "ImageSets" / "Main" / f"{split}.txt"
-
-
-def read_list(path: Path) -> dict[int, str]:
-    """Return the lines of a list that hold something, by their numbers, which count from 1.
-
-    Raises:
-        FileNotFoundError: there is no such list.
-        ValueError: nothing is in it, or it is no text.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"no list of images at {path}")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: expected text in UTF-8: {error}") from error
-    lines = {number: line.strip() for number, line in enumerate(text.splitlines(), 1) if line.strip()}
-    if not lines:
-        raise ValueError(f"{path}: expected at least one image, found none")
-    return lines
-
-
-def find_image(folder: Path, name: str) -> Path:
-    """Find the file of that name; VOC's are .jpg, and other endings will do.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    endings = (".jpg", *sorted(image_endings()))
-    for ending in (*endings, *map(str.upper, endings)):
-        path = folder / f"{name}{ending}"
-        if path.is_file():
-            return path
-    raise FileNotFoundError(f"no image {name} in {folder}")
+OTHER_ENCODING = Kind(
+    f"annotation read as {FALLBACK}: it is in another encoding than it says",
+    f"annotations read as {FALLBACK}: they are in another encoding than they say",
+)
+_DECLARED = re.compile(rb"""<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']""")
 
 
 @dataclass(frozen=True)
@@ -68,19 +38,59 @@ class Annotation:
         return f"{self.path}:{self.lines[element]}"
 
 
-def parse_annotation(path: Path) -> Annotation:
+def parse_annotation(path: Path, problems: Problems | None = None) -> Annotation:
     """Parse an annotation.
+
+    Bytes that are not of the encoding that the file declares (UTF-8 where it declares none) are read by a fallback,
+    which `problems` are told, unless the name of a class would depend on it.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no XML; the message names the line.
+        ValueError: it is no XML, or in an encoding that can't be told; the message names the line.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no annotation at {path}")
+    content = path.read_bytes()
+    try:
+        return _parse(path, content, None)
+    except ValueError as error:
+        text, declared = _decoded(content)
+        if text is None or (declared and text.encode() == content):
+            raise
+        if declared:  # expat knows few encodings, Python's codecs most
+            return _parse(path, text.encode(), "utf-8")
+        first = error
+    found = _parse(path, text.encode(), "utf-8")
+    names = [item.findtext("name") or "" for item in found.root.findall("object")]
+    if not all(name.isascii() for name in names):
+        raise ValueError(
+            f"{first}; the file is not in UTF-8, and the name of a class depends on its encoding: save it in UTF-8, or "
+            'name the encoding in its first line (<?xml version="1.0" encoding="..."?>)'
+        ) from first
+    if problems is not None:
+        problems.mend(OTHER_ENCODING, path, f"not XML: bytes that are no UTF-8, of another encoding ({FALLBACK}?)")
+    return found
+
+
+def _decoded(content: bytes) -> tuple[str | None, bool]:
+    """The text by the declared encoding and True; by the fallback and False; None where an encoding would not help."""
+    match = _DECLARED.search(content[:200])
+    declared = "utf-8" if match is None else match.group(1).decode()
+    try:
+        return content.decode(declared), True
+    except (UnicodeDecodeError, LookupError):
+        pass
+    try:
+        return content.decode(FALLBACK), False
+    except UnicodeDecodeError:
+        return content.decode("latin-1"), False
+
+
+def _parse(path: Path, content: bytes, encoding: str | None) -> Annotation:
     # ElementTree's own parser keeps no line numbers; expat, on which it stands, tells them as it goes.
     builder = ElementTree.TreeBuilder()
     lines: dict[ElementTree.Element, int] = {}
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate(encoding)
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         lines[builder.start(tag, attributes)] = parser.CurrentLineNumber
@@ -89,7 +99,7 @@ def parse_annotation(path: Path) -> Annotation:
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     try:
-        parser.Parse(path.read_bytes(), True)
+        parser.Parse(content, True)
     except (expat.ExpatError, LookupError, ValueError) as error:
         raise ValueError(f"{path}:{parser.CurrentLineNumber}: not XML: {error}") from error
     return Annotation(path, builder.close(), lines)

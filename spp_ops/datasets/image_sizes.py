@@ -9,19 +9,31 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image
 
-from spp_ops.datasets.image import ImageError, load_image
-from spp_ops.datasets.labeled import Notice
+from spp_ops.datasets.decoding import ImageError, decode
+from spp_ops.datasets.problems import Kind, Problems
+
+UNTOLD_ORIENTATION = Kind(
+    "image is turned by EXIF, and its size does not tell whether its boxes follow; taken to be the upright image's",
+    "images are turned by EXIF, and their sizes do not tell whether boxes follow; taken to be the upright images'",
+)
 
 
 @dataclass(frozen=True)
 class ImageSize:
-    """Size of an image as `load_image` returns it, and the EXIF orientation (1 to 8) that it undid to get there."""
+    """Size of an image as `load_image` returns it, and the EXIF orientation (1 to 8) that it undid to get there.
+
+    Attributes:
+        width: in pixels.
+        height: in pixels.
+        orientation: as EXIF counts.
+        mended: what was done to read it.
+    """
 
     width: int
     height: int
     orientation: int = 1
+    mended: tuple[Kind, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.width} x {self.height}"
@@ -61,50 +73,45 @@ def image_sizes(paths: Sequence[Path], threads: int = 2) -> list[ImageSize | str
 
 def _size(path: Path) -> ImageSize | str:
     try:
-        height, width, _ = load_image(path).shape
-        with Image.open(path) as image:
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        pixels, orientation, mended = decode(path)
     except (ImageError, OSError) as error:
         return str(error)
-    return ImageSize(width, height, orientation if orientation in range(1, 9) else 1)
+    height, width, _ = pixels.shape
+    return ImageSize(width, height, orientation, mended)
 
 
-def drawn_on_stored(told: tuple[float, float], size: ImageSize, path: Path, notice: Notice) -> bool:
+def readable(paths: Sequence[Path], problems: Problems) -> list[int]:
+    """Decode every image once, so that none surprises later.
+
+    Returns:
+        Rows of the images that can be used; what is wrong with others goes to `problems`.
+    """
+    rows = []
+    for row, (path, size) in enumerate(zip(paths, image_sizes(paths), strict=True)):
+        with problems.noting():
+            if isinstance(size, str):
+                raise ValueError(size)
+            for kind in size.mended:
+                problems.mend(kind, path)
+            rows.append(row)
+    return rows
+
+
+def drawn_on_stored(told: tuple[float, float] | None, size: ImageSize, at: object, problems: Problems) -> bool:
     """Tell from the size that an annotation gives whether its boxes are those of the image before it is turned.
 
     Args:
-        told: width and height by the annotation.
+        told: width and height by the annotation; None: it has none.
         size: the image's.
-        path: the annotation or the image, for `notice`.
-        notice: told where both would have the same size; the boxes are then taken for the upright image's.
+        at: where the annotation is, for a note where both would have the same size; the boxes are then taken for the
+            upright image's.
+        problems: takes the note.
 
     Raises:
         ValueError: the image has another size.
     """
-    if told not in (size.upright, size.stored):
+    if told is not None and told not in (size.upright, size.stored):
         raise ValueError(f"size {told[0]:g} x {told[1]:g}, but the image is {size}")
-    if size.orientation != 1 and size.upright == size.stored:
-        notice(
-            f"{path}: the image has EXIF orientation {size.orientation}, and its size does not tell whether the "
-            "boxes follow it; taken to be those of the upright image"
-        )
-    return told != size.upright
-
-
-def box_complaint(box: Sequence[float], size: ImageSize) -> str | None:
-    """Return what is wrong with a box of the upright image, 0-based and last pixels included; None: nothing."""
-    x1, y1, x2, y2 = box
-    if not np.isfinite(box).all():
-        return "expected finite numbers"
-    if x2 <= x1 - 1 or y2 <= y1 - 1:
-        return "no pixel is inside: the corners are reversed or the size is zero"
-    # Less than a pixel too far is how outlines drawn by hand end at the edge.
-    if min(x1, y1) <= -1 or x2 >= size.width or y2 >= size.height:
-        return f"not inside the image, which is {size}"
-    return None
-
-
-def clip(boxes: npt.NDArray[np.float64], size: ImageSize) -> npt.NDArray[np.float32]:
-    """Clip boxes [G, 4] to the image."""
-    last = np.array([size.width - 1, size.height - 1] * 2)
-    return boxes.clip(0, last).astype(np.float32)
+    if size.orientation != 1 and (told is None or size.upright == size.stored):
+        problems.note(UNTOLD_ORIENTATION, at)
+    return told is not None and told != size.upright

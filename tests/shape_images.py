@@ -1,4 +1,4 @@
-"""A small generated set for tests and first steps: colored shapes, drawn at many sizes and places."""
+"""Small data sets for the tests: colored shapes, drawn at many sizes and places."""
 
 from __future__ import annotations
 

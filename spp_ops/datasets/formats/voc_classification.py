@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from spp_ops.datasets.formats.voc_files import read_list, split_file
+from spp_ops.datasets.formats.voc_xml import parse_annotation
+from spp_ops.datasets.image_files import ImageFinder
 from spp_ops.datasets.labeled import Notice, OnBad, TaggedImages, readable
-from spp_ops.datasets.voc import find_image, parse_annotation, read_list, split_file
 
 
 def read_voc_classification(
@@ -39,7 +41,8 @@ def read_voc_classification(
         columns = {path.name.removesuffix(f"_{split}.txt"): _read_list(path, names) for path in lists}
     else:
         columns = _from_annotations(root, names)
-    paths = [find_image(root / "JPEGImages", name) for name in names]
+    finder = ImageFinder(root / "JPEGImages")
+    paths = [finder.by_stem(name) for name in names]
     tags = np.array(list(columns.values()), dtype=np.int8).reshape(len(columns), len(names)).T
     return TaggedImages(tuple(paths), tags, tuple(columns)).subset(readable(paths, on_bad, notice))
 

@@ -1,11 +1,13 @@
-"""Writes docs/benchmarks.md from the records in benchmarks/results: `spp-ops benchmark document`.
+"""Writes docs/benchmarks.md from the records in benchmarks/results: `python -m benchmarks.document`.
 
 The page is in ratios; a figure in milliseconds would say more about a machine than about the code.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -32,6 +34,8 @@ SOURCES = (
     ("fresh.json", "op --cases MAIN --peers torchvision --passes forward --return-memory --no-peaks --repeats 5"),
     ("dtypes.json", "op --cases MAIN --peers torchvision --passes forward --dtypes all --no-peaks --repeats 5"),
 )
+
+RESULTS, PAGE = Path("benchmarks/results"), Path("docs/benchmarks.md")
 
 INTRODUCTION = """\
 # Benchmarks
@@ -176,7 +180,7 @@ def _commands(results: Path) -> str:
         for name, arguments in SOURCES
         if (results / name).exists()
     ]
-    return "\n".join([*made, "spp-ops benchmark document"])
+    return "\n".join([*made, "python -m benchmarks.document"])
 
 
 def _load(path: Path) -> Record:
@@ -193,3 +197,21 @@ def _optional(path: Path) -> Record | None:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def main() -> None:
+    """Write the page; exit code 2 and one line where a record can't be read."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.document", description=__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the records' folder; default: %(default)s")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page to write; default: %(default)s")
+    chosen = parser.parse_args()
+    try:
+        write(chosen.results, chosen.page)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    print(f"wrote {chosen.page}")
+
+
+if __name__ == "__main__":
+    main()
