@@ -1,19 +1,10 @@
 // The operators on CPU tensors, on torch's own thread pool.
-#include <torch/csrc/stable/ops.h>
-
 #include "../kernels/cpu/roi_spp_cpu.h"
 #include "operators.h"
+#include "threads.h"
 
 namespace spp::ops {
 namespace {
-
-cpu::Parallel torch_threads() {
-  return {static_cast<int>(torch::stable::get_num_threads()), [](int workers, const std::function<void(int)>& body) {
-            torch::stable::parallel_for(0, workers, 1, [&](int64_t begin, int64_t end) {
-              for (int64_t i = begin; i < end; ++i) body(static_cast<int>(i));
-            });
-          }};
-}
 
 // The kernels divide by the number of images and pick maps by what they find here; a look at R numbers costs nothing.
 template <typename Args>

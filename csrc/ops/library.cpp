@@ -16,6 +16,9 @@ STABLE_TORCH_LIBRARY(spp_ops, m) {
       "SymInt[] shape, bool deterministic) -> Tensor[]");
   m.def("roi_spatial_pyramid_pool_gather(Tensor[] maps, Tensor indices, Tensor sources, int[] levels) -> Tensor");
   m.def("check_rois(Tensor rois, Tensor? map_index, int images, int maps) -> ()");
+  m.def(
+      "selective_search(Tensor[] smooth, Tensor[] colors, Tensor[] gradients, float[] scales, int least_size, "
+      "int[] measures) -> Tensor");
   m.def("build_info() -> str");
   m.def("set_cpu_level(str name) -> bool");
   m.def("set_cpu_reading(str name) -> bool");

@@ -5,8 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from spp_ops.demo.main import sample_image
 from spp_ops.detection import selective_search
 from spp_ops.detection.proposals import edge_boxes
+from spp_ops.detection.proposals.color_spaces import Mode
 from spp_ops.detection.proposals.edges import edges
 
 pytest.importorskip("cv2")
@@ -55,17 +57,46 @@ def test_boxes_are_whole_pixels_inside_the_image(
     assert len(np.unique(boxes, axis=0)) == len(boxes)
 
 
-def test_same_boxes_in_the_same_order_every_time() -> None:
+@pytest.mark.parametrize("mode", ["fast", "quality"])
+@pytest.mark.parametrize("kind", ["plain shapes", "noise", "photo"])
+def test_windows_are_those_of_opencv(kind: str, mode: Mode) -> None:
+    """Plain shapes have edges of equal differences, whose order decides which small segments are joined."""
+    image = {
+        "plain shapes": lambda: (shapes_image() // 40 * 40).astype(np.uint8),
+        "noise": lambda: np.random.default_rng(0).integers(0, 256, (90, 120, 3)).astype(np.uint8),
+        "photo": lambda: np.ascontiguousarray(sample_image()[60:260, 150:450]),
+    }[kind]()
+    ours = selective_search(image, mode, side=max(image.shape), limit=None)
+    theirs = selective_search(image, mode, side=max(image.shape), limit=None, library="opencv")
+    assert len(ours) > 3
+    np.testing.assert_array_equal(np.unique(ours, axis=0), np.unique(theirs, axis=0))
+
+
+def test_same_boxes_in_the_same_order_every_time(threads: int) -> None:
     first = selective_search(shapes_image(), side=100)
-    areas = (first[:, 2:] - first[:, :2] + 1).prod(axis=1)
-    assert (np.diff(areas) <= 0).all()
     for _ in range(3):
         np.testing.assert_array_equal(selective_search(shapes_image(), side=100), first)
 
 
-def test_limit_thins_out_evenly() -> None:
+def test_opencvs_boxes_are_ordered_by_area() -> None:
+    first = selective_search(shapes_image(), side=100, library="opencv")
+    areas = (first[:, 2:] - first[:, :2] + 1).prod(axis=1)
+    assert (np.diff(areas) <= 0).all()
+    np.testing.assert_array_equal(selective_search(shapes_image(), side=100, library="opencv"), first)
+
+
+def test_the_most_promising_come_first() -> None:
+    """A third of the windows has nearly all that the whole image has: regions that were grouped late come early."""
     every = selective_search(shapes_image(), side=160, limit=None)
-    some = selective_search(shapes_image(), side=160, limit=7)
+    some = selective_search(shapes_image(), side=160, limit=len(every) // 3)
+    np.testing.assert_array_equal(some, every[: len(some)])
+    largest = (every[:, 2:] - every[:, :2] + 1).prod(axis=1).argmax()
+    assert largest < len(every) / 10
+
+
+def test_opencvs_boxes_are_thinned_out_evenly() -> None:
+    every = selective_search(shapes_image(), side=160, limit=None, library="opencv")
+    some = selective_search(shapes_image(), side=160, limit=7, library="opencv")
     assert len(some) == 7 < len(every)
     np.testing.assert_array_equal(some[[0, -1]], every[[0, -1]])
     rows = {tuple(box) for box in every.tolist()}
@@ -77,7 +108,7 @@ def test_quality_mode_finds_more() -> None:
     assert len(selective_search(image, "quality", side=80)) > len(selective_search(image, "fast", side=80))
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (20, 400)])
 def test_tiny_images_do_not_crash(size: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
     for find in selective_search, edge_boxes:
@@ -110,6 +141,8 @@ def test_bad_arguments() -> None:
     image = shapes_image()
     with pytest.raises(ValueError, match="mode: expected 'fast' or 'quality', got 'slow'"):
         selective_search(image, "slow")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="library: expected 'spp_ops' or 'opencv', got 'torch'"):
+        selective_search(image, library="torch")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="side: expected at least 1 pixel, got 0"):
         selective_search(image, side=0)
     with pytest.raises(ValueError, match="limit: expected at least 1 window or None, got 0"):

@@ -11,7 +11,14 @@ from spp_ops.detection.proposals.boxes import Boxes, check_size
 from spp_ops.detection.proposals.edges import edge_boxes
 from spp_ops.detection.proposals.selective import selective_search
 
-Method: TypeAlias = Literal["selective-search-fast", "selective-search-quality", "edge-boxes", "file"]
+Method: TypeAlias = Literal[
+    "selective-search-fast",
+    "selective-search-quality",
+    "opencv-selective-search-fast",
+    "opencv-selective-search-quality",
+    "edge-boxes",
+    "file",
+]
 Proposer: TypeAlias = Callable[[Pixels], Boxes]
 
 
@@ -20,8 +27,8 @@ class ProposalConfig:
     """How the windows of an image are found.
 
     Attributes:
-        method: "selective-search-fast" (the paper's), "selective-search-quality", "edge-boxes", or "file" for boxes
-            computed before.
+        method: "selective-search-fast" (the paper's) or "selective-search-quality"; the same by OpenCV, with "opencv-"
+            before it; "edge-boxes"; or "file" for boxes computed before.
         side: the image is resized so that its longer side has this many pixels; boxes in a file know nothing of it.
         limit: at most this many windows an image, chosen as `selective_search` and `edge_boxes` say; of a file's boxes
             the first ones. None: all.
@@ -57,6 +64,12 @@ def make_proposer(config: ProposalConfig) -> Proposer:
             return lambda image: selective_search(image, "fast", side=config.side, limit=config.limit)
         case "selective-search-quality":
             return lambda image: selective_search(image, "quality", side=config.side, limit=config.limit)
+        case "opencv-selective-search-fast":
+            return lambda image: selective_search(image, "fast", side=config.side, limit=config.limit, library="opencv")
+        case "opencv-selective-search-quality":
+            return lambda image: selective_search(
+                image, "quality", side=config.side, limit=config.limit, library="opencv"
+            )
         case "edge-boxes":
             return lambda image: edge_boxes(image, side=config.side, limit=config.limit)
         case "file":

@@ -20,7 +20,7 @@ from spp_ops.engine.config import as_data
 from spp_ops.engine.files import atomic_write
 
 VARIABLE = "SPP_OPS_CACHE"
-_RULES = 1  # goes up when the same image and record would give other boxes
+_RULES = 2  # goes up when the same image and record would give other boxes
 
 
 def default_cache() -> Path:
