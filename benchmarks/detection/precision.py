@@ -12,13 +12,11 @@ from pathlib import Path
 
 import click
 import numpy as np
-from torch import nn
 
 from benchmarks.detection.common import Experiment
 from spp_ops.detection import SPPDetector
 from spp_ops.detection.detectors.inference import find_windows, run_detector
 from spp_ops.detection.evaluation.evaluate import evaluate_detections
-from spp_ops.detection.features.linear import Dense, dense
 
 
 @click.command()
@@ -30,8 +28,7 @@ def main(run: Path, data: str) -> None:
     detector = SPPDetector.load(run)
     windows = find_windows(detector, experiment.test)
     exact = run_detector(detector, experiment.test, windows=windows)
-    in_bfloat16(detector)
-    rounded = run_detector(detector, experiment.test, windows=windows)
+    rounded = run_detector(detector.changed(precision="bfloat16"), experiment.test, windows=windows)
     moved = [
         np.abs(np.sort(one.scores) - np.sort(other.scores)).max(initial=0)
         for one, other in zip(exact, rounded, strict=True)
@@ -45,16 +42,6 @@ def main(run: Path, data: str) -> None:
         "largest_move_of_a_score": float(max(moved, default=0)),
     }
     print(json.dumps(figures, indent=2))
-
-
-def in_bfloat16(detector: SPPDetector) -> None:
-    """Let the head's linear layers multiply in bfloat16."""
-    head = detector.net.head
-    head.trunk = dense(head.trunk, "bfloat16")
-    for name in ("score", "box"):
-        layer = getattr(head, name)
-        if isinstance(layer, nn.Linear):
-            setattr(head, name, Dense(layer, "bfloat16"))
 
 
 if __name__ == "__main__":

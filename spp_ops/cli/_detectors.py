@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import torch
@@ -14,6 +14,7 @@ from spp_ops.cli._detection import proposals_option
 from spp_ops.cli._options import Command, Numbers
 from spp_ops.detection.detectors.base import Detector
 from spp_ops.detection.detectors.combined import CombinedDetector
+from spp_ops.detection.detectors.head import HeadPrecision
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.proposals import ProposalConfig
 
@@ -26,6 +27,7 @@ class Changes:
     scales: tuple[int, ...] | None
     proposals: ProposalConfig | None
     windows: int | None
+    precision: HeadPrecision | None = None
 
     def of(self, detector: SPPDetector) -> SPPDetector:
         """Return a detector with the changed record."""
@@ -33,7 +35,7 @@ class Changes:
         if self.windows is not None:
             proposals = replace(proposals, limit=self.windows)
         changes: dict[str, Any] = {"proposals": proposals}
-        for name in ("score_threshold", "scales"):
+        for name in ("score_threshold", "scales", "precision"):
             if getattr(self, name) is not None:
                 changes[name] = getattr(self, name)
         return detector.changed(**changes)
@@ -55,6 +57,11 @@ def detector_options(command: Command) -> Command:
         click.option("--scales", type=Numbers(), help="Shorter sides in pixels of the resized images."),
         proposals_option,
         click.option("--windows", type=click.IntRange(1), help="At most this many windows an image."),
+        click.option(
+            "--precision",
+            type=click.Choice(get_args(HeadPrecision)),
+            help="Of the products in the fully connected layers; auto: the faster one here.  [default: the run's]",
+        ),
     ]
     for option in reversed(options):
         command = option(command)

@@ -23,6 +23,7 @@ from spp_ops.datasets.image import ImageError, Pixels
 from spp_ops.datasets.labeled import Notice, readable
 from spp_ops.detection.detections import Detections
 from spp_ops.detection.detectors.base import Detector
+from spp_ops.detection.detectors.head import HeadPrecision
 from spp_ops.detection.detectors.inputs import Prepared, ahead, prepare
 from spp_ops.detection.proposals import ProposalConfig
 
@@ -70,6 +71,7 @@ def command(
     scales: tuple[int, ...] | None,
     proposals: ProposalConfig | None,
     windows: int | None,
+    precision: HeadPrecision | None,
     out: Path | None,
     resume: bool,
     overwrite: bool,
@@ -93,7 +95,7 @@ def command(
         raise ValueError("out: expected a folder for what is found, or --json-lines alone")
     console = Output(sys.stderr if json_lines else None)
     notice = yellow_lines(console)
-    detectors = load_detectors(runs, Changes(score_threshold, scales, proposals, windows), device)
+    detectors = load_detectors(runs, Changes(score_threshold, scales, proposals, windows, precision), device)
     if score_threshold is None:
         detectors = [each.changed(score_threshold=_SURE[each.config.score]) for each in detectors]
     detector = combined(detectors)

@@ -15,6 +15,7 @@ from spp_ops.cli._detectors import Changes, combined, detector_options, load_det
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.cli._outputs import output_options
 from spp_ops.detection.coco_results import write_coco_results
+from spp_ops.detection.detectors.head import HeadPrecision
 from spp_ops.detection.detectors.inference import find_windows, run_detector
 from spp_ops.detection.evaluation.evaluate import evaluate_detections
 from spp_ops.detection.evaluation.report import class_table, evaluation_data, evaluation_table, save_curves
@@ -62,6 +63,7 @@ def command(
     scales: tuple[int, ...] | None,
     proposals: ProposalConfig | None,
     windows: int | None,
+    precision: HeadPrecision | None,
     iou: float,
     json_path: Path | None,
     plot_path: Path | None,
@@ -80,7 +82,7 @@ def command(
     """
     console = Output()
     fabric = make_fabric(device)
-    detectors = load_detectors(runs, Changes(score_threshold, scales, proposals, windows), fabric.device)
+    detectors = load_detectors(runs, Changes(score_threshold, scales, proposals, windows, precision), fabric.device)
     detector = combined(detectors)
     data = source.find()
     part = source.part(data, split, "test")

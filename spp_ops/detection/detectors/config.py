@@ -12,6 +12,7 @@ from typing import Any, get_args
 from torch import nn
 
 from spp_ops.datasets.image import IMAGENET_NORMALIZATION, Normalization
+from spp_ops.detection.detectors.head import HeadPrecision
 from spp_ops.detection.detectors.network import BoxInput, RegionNet, ScoreKind
 from spp_ops.detection.features.regions import FIVE_SCALES, TARGET_AREA, ProjectionRule, RegionFeatures
 from spp_ops.detection.proposals import ProposalConfig
@@ -43,6 +44,8 @@ class DetectorConfig:
         score_threshold: boxes below this score are dropped: a probability or a margin, as `score` says.
         nms_iou: of two boxes of a class that overlap by more than this, the better one stays.
         most: boxes kept a class and image.
+        precision: of the products in the head: float32, bfloat16, or auto for the faster one on the machine that the
+            detector is used on.
         normalization: how a backbone of your own wants its pixels; None: as ImageNet's do, and that of a known `arch`
             follows from it.
     """
@@ -62,6 +65,7 @@ class DetectorConfig:
     score_threshold: float = 0.05
     nms_iou: float = 0.3
     most: int = 100
+    precision: HeadPrecision = "float32"
     normalization: Normalization | None = None
 
     def __post_init__(self) -> None:
@@ -71,6 +75,8 @@ class DetectorConfig:
         expect(self.score in get_args(ScoreKind), "score", " or ".join(get_args(ScoreKind)), self.score)
         rules = get_args(ProjectionRule)
         expect(self.projection in rules, "projection", f"one of {', '.join(rules)}", self.projection)
+        precisions = get_args(HeadPrecision)
+        expect(self.precision in precisions, "precision", f"one of {', '.join(precisions)}", self.precision)
         inputs = get_args(BoxInput)
         expect(self.box_input in (None, *inputs), "box_input", f"{', '.join(inputs)} or None", self.box_input)
         expect(len(self.scales) > 0 and all(map(_counts, self.scales)), "scales", "one or more sides", self.scales)

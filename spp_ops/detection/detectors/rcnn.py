@@ -8,6 +8,7 @@ from torch import Tensor
 from spp_ops.detection.detections import Detections
 from spp_ops.detection.detectors.base import Detector
 from spp_ops.detection.detectors.config import DetectorConfig
+from spp_ops.detection.detectors.head import InferenceHead
 from spp_ops.detection.detectors.inputs import Prepared
 from spp_ops.detection.detectors.network import RegionNet
 from spp_ops.detection.detectors.postprocess import postprocess
@@ -33,6 +34,7 @@ class RCNNDetector(Detector):
         self.config = config
         self.net = net.eval()
         self.features = rcnn_features(net, batch)
+        self._inference: InferenceHead | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -55,8 +57,9 @@ class RCNNDetector(Detector):
         return postprocess(windows.to(scores.device), scores, rest[0] if rest else None, size, self.config)
 
     def _predict(self, rows: Tensor) -> tuple[Tensor, ...]:
-        scores, corrections = self.net.head.predict(rows)
-        return (scores,) if corrections is None else (scores, corrections)
+        if self._inference is None or not self._inference.is_of(self.net.head):
+            self._inference = InferenceHead(self.net.head, self.config.precision)
+        return self._inference(rows)
 
 
 def rcnn_features(net: RegionNet, batch: int = 64) -> RCNNFeatures:

@@ -15,6 +15,7 @@ from spp_ops.detection.detections import Detections
 from spp_ops.detection.detectors.base import Detector
 from spp_ops.detection.detectors.checkpoint import load_detector, save_detector
 from spp_ops.detection.detectors.config import DetectorConfig
+from spp_ops.detection.detectors.head import InferenceHead
 from spp_ops.detection.detectors.inputs import Prepared
 from spp_ops.detection.detectors.network import RegionNet
 from spp_ops.detection.detectors.postprocess import Candidates, candidates, select
@@ -44,6 +45,7 @@ class SPPDetector(Detector):
         self.net.backbone.to(memory_format=torch.channels_last)  # as its pixels are
         self.features = config.features(net)
         self.chunk = chunk
+        self._inference: InferenceHead | None = None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, backbone: Callable[[], nn.Module] | None = None) -> SPPDetector:
@@ -103,7 +105,14 @@ class SPPDetector(Detector):
     def candidates(self, pixels: Pixels, windows: Tensor, maps: ScaledMaps) -> Candidates:
         """Score all windows of an image: those boxes that reach the threshold."""
         size = pixels.shape[0], pixels.shape[1]
+        maps = maps.to(self._head().dtype)  # the greatest of rounded numbers is the rounded greatest
         return Candidates.union([self._group(size, part, maps) for part in windows.split(_GROUP)])
+
+    def _head(self) -> InferenceHead:
+        """The network's head, made anew when its weights have changed."""
+        if self._inference is None or not self._inference.is_of(self.net.head):
+            self._inference = InferenceHead(self.net.head, self.config.precision)
+        return self._inference
 
     def _group(self, size: tuple[int, int], windows: Tensor, maps: ScaledMaps) -> Candidates:
         scores, *rest = self.features.score(maps, windows, self._predict, self.chunk)
@@ -111,5 +120,4 @@ class SPPDetector(Detector):
         return candidates(windows.to(scores.device), scores, corrections, size, self.config.score_threshold)
 
     def _predict(self, rows: Tensor) -> tuple[Tensor, ...]:
-        scores, corrections = self.net.head.predict(rows)
-        return (scores,) if corrections is None else (scores, corrections)
+        return self._head()(rows)

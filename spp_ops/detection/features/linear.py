@@ -34,14 +34,16 @@ class Dense(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """[R, C] -> [R, D] of the same dtype."""
-        if self.weight.dtype != rows.dtype:
-            return F.linear(rows.to(self.weight.dtype), self.weight, self.bias).to(rows.dtype)
-        many = rows.ndim == 2 and len(rows) > 1
-        if rows.device.type != "cpu" or rows.dtype != torch.float32 or not many or torch.is_grad_enabled():
-            return F.linear(rows, self.weight, self.bias)
-        pixels = rows[None, None].permute(0, 3, 1, 2)  # [1, C, 1, R], channels-last
-        weight = self.weight[:, None, None].permute(0, 3, 1, 2)
-        return F.conv2d(pixels, weight, self.bias).permute(0, 2, 3, 1)[0, 0]
+        return linear(rows.to(self.weight.dtype), self.weight, self.bias).to(rows.dtype)
+
+
+def linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`torch.nn.functional.linear` of rows [R, C] and weights [D, C], by the faster library on a CPU."""
+    many = rows.ndim == 2 and len(rows) > 1
+    if rows.device.type != "cpu" or rows.dtype != torch.float32 or not many or torch.is_grad_enabled():
+        return F.linear(rows, weight, bias)
+    pixels = rows[None, None].permute(0, 3, 1, 2)  # [1, C, 1, R], channels-last
+    return F.conv2d(pixels, weight[:, None, None].permute(0, 3, 1, 2), bias).permute(0, 2, 3, 1)[0, 0]
 
 
 def dense(head: nn.Sequential, precision: Precision = "float32") -> nn.Sequential:

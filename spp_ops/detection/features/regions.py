@@ -33,6 +33,10 @@ class ScaledMaps:
     maps: list[Tensor]  # [1, C, h, w] each
     projections: list[spp_ops.Projection]
 
+    def to(self, dtype: torch.dtype) -> ScaledMaps:
+        """Return the maps in another type; nothing is copied where they are of it."""
+        return ScaledMaps([each.to(dtype) for each in self.maps], self.projections)
+
 
 class RegionFeatures:
     """Pooled features of windows: the convolutions run once a scale, whatever the number of windows.
