@@ -36,5 +36,5 @@ class Proposals(click.ParamType[ProposalConfig]):
 proposals_option = click.option(
     "--proposals",
     type=Proposals(),
-    help=f"Windows to look at: {', '.join(METHODS)}, or a file of boxes (.npz, .json, .mat).",
+    help=f"Windows to look at: {', '.join(METHODS)}, or a file of boxes (.npz, .json, .mat, .pkl).",
 )

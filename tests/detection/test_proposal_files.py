@@ -150,7 +150,7 @@ def test_bad_box_files(images: list[Path], tmp_path: Path) -> None:
 
     with pytest.raises(FileNotFoundError, match="proposals: no file of boxes at"):
         read(tmp_path / "absent.mat")
-    with pytest.raises(ValueError, match=r"proposals: expected a file ending in \.npz, \.json, \.mat"):
+    with pytest.raises(ValueError, match=r"proposals: expected a file ending in \.npz, \.json, \.mat, \.pkl"):
         read(tmp_path / "boxes.txt")
     for ending, message in ("npz", r"expected an \.npz file"), ("mat", "not a MATLAB file, or damaged"):
         (tmp_path / f"bad.{ending}").write_bytes(b"\x01\x02 no archive" * 30)

@@ -1,17 +1,22 @@
 """Boxes computed before, by any program, read from a file of many images' boxes.
 
-Three formats, told apart by the file's ending. An image is found by its file's name, with or without the ending.
+Four formats, told apart by the file's ending. An image is found by its file's name, with or without the ending.
 
 * ``.npz``: an array [R, 4] an image, under the image's name: x1, y1, x2, y2 in 0-based pixels, last pixel included.
 * ``.json``: an object from the image's name to a list of such boxes.
 * ``.mat`` (MATLAB, up to version 7): the layout in which R-CNN's and SPP-net's authors give their selective-search
   boxes: ``images``, a cell array of names, and ``boxes``, a cell array with an [R, 4] matrix for each of them: y1, x1,
   y2, x2 in 1-based pixels, last pixel included.
+* ``.pkl``: what Detectron and detectron2 read: a dict of ``ids`` (names or numbers of images; also ``indexes``) and
+  ``boxes``, an array [R, 4] for each of them: left, top, right and bottom edges in pixels. Nothing but arrays and plain
+  data is taken from such a file: no code in it is run.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,14 +27,14 @@ import numpy.typing as npt
 
 from spp_ops.detection.proposals.boxes import Boxes
 
-ENDINGS = (".npz", ".json", ".mat")
+ENDINGS = (".npz", ".json", ".mat", ".pkl")
 
 
 class BoxFile:
     """The boxes of a file, by image.
 
     Args:
-        path: .npz, .json or .mat, laid out as the module says.
+        path: .npz, .json, .mat or .pkl, laid out as the module says.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -88,7 +93,7 @@ def _at(path: Path) -> str:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    readers = dict(zip(ENDINGS, (_read_npz, _read_json, _read_mat), strict=True))
+    readers = dict(zip(ENDINGS, (_read_npz, _read_json, _read_mat, _read_pickle), strict=True))
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise ValueError(f"proposals: expected a file ending in {', '.join(ENDINGS)}, got {path}")
@@ -135,6 +140,37 @@ def _read_mat(path: Path) -> Mapping[str, Any]:
             f"{_at(path)}: expected as many cells in 'boxes' as in 'images', got {len(boxes)}, {len(images)}"
         )
     return {_cell_text(image): _from_matlab(cell) for image, cell in zip(images, boxes, strict=True)}
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Takes NumPy's arrays and numbers, and no other object."""
+
+    _ALLOWED = frozenset({"_reconstruct", "scalar", "_frombuffer", "dtype", "ndarray"})
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.split(".", maxsplit=1)[0] == "numpy" and name in self._ALLOWED:
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"it holds a {module}.{name}")
+
+
+def _read_pickle(path: Path) -> Mapping[str, Any]:
+    try:
+        content = _PlainUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
+    except Exception as error:  # damaged bytes lead the reader into errors of many kinds
+        raise ValueError(f"{_at(path)}: expected a pickle of plain data and arrays: {error}") from error
+    ids = content.get("ids", content.get("indexes")) if isinstance(content, dict) else None
+    boxes = content.get("boxes") if isinstance(content, dict) else None
+    if ids is None or boxes is None or len(ids) != len(boxes):
+        raise ValueError(f"{_at(path)}: expected a dict of 'ids' and as many 'boxes'")
+    if content.get("bbox_mode", 0) != 0:
+        raise ValueError(f"{_at(path)}: expected bbox_mode 0 (left, top, right, bottom), got {content['bbox_mode']!r}")
+    return {str(name): _from_edges(rows) for name, rows in zip(ids, boxes, strict=True)}
+
+
+def _from_edges(rows: Any) -> npt.NDArray[np.generic]:
+    """Right and bottom edges -> last pixels; other shapes as they are, for the check to name."""
+    matrix = np.asarray(rows)
+    return matrix - np.array([0, 0, 1, 1], matrix.dtype) if matrix.ndim == 2 and matrix.shape[1] == 4 else matrix
 
 
 def _cell_text(cell: Any) -> str:
