@@ -1,22 +1,40 @@
-"""Builds the extension `spp_ops._C`; everything else about the package is in pyproject.toml.
+"""Builds the compiled operators; everything else about the package is in pyproject.toml.
+
+`spp_ops._C` holds the schemas, and the operators for CPU. `spp_ops._C_cuda` holds the operators for CUDA: a library of
+its own, so that one wheel serves PyTorch with and without CUDA.
 
 Environment: SPP_OPS_CUDA=0|1 (default: 1 where a CUDA toolkit and a CUDA build of torch are there),
-TORCH_CUDA_ARCH_LIST, DEBUG=1, SANITIZE=address,undefined.
+TORCH_CUDA_ARCH_LIST, CXX, DEBUG=1, SANITIZE=address,undefined.
 """
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import torch
-from setuptools import setup
-from torch.utils.cpp_extension import CUDA_HOME, BuildExtension, CppExtension, CUDAExtension
+from setuptools import Extension, setup
+
+try:
+    import torch
+    from torch.utils.cpp_extension import CUDA_HOME, BuildExtension, CppExtension, include_paths
+except ImportError as error:
+    sys.exit(f"spp_ops: building needs PyTorch ({error}): pip install torch, or leave out --no-build-isolation")
+OLDEST_TORCH = (2, 11)
+if tuple(int(part) for part in torch.__version__.split(".")[:2]) < OLDEST_TORCH:
+    sys.exit(f"spp_ops: torch {torch.__version__} is too old: expected 2.11 or later")
 
 DEFAULT_CUDA_ARCHS = "8.0;9.0;10.0+PTX"
+OLDEST_COMPILERS = {"GCC": 12, "Clang": 14}  # C++20
 TORCH_TARGET = "0x020b000000000000"  # the stable ABI of torch 2.11, which every later release keeps
 PYTHON_TARGET = "0x030A0000"  # the limited API of Python 3.10
+
+DEBUG = os.environ.get("DEBUG") == "1"
+SANITIZE = [f"-fsanitize={kinds}" for kinds in [os.environ.get("SANITIZE", "")] if kinds]
+# What makes schemas and CPU operators known: of `_C` alone. The other files of csrc/ops serve both libraries.
+CPU_REGISTRATIONS = {"build_info.cpp", "cpu.cpp", "library.cpp", "module.cpp"}
 
 
 def cuda_wanted() -> bool:
@@ -58,48 +76,86 @@ def toolkit_libraries() -> list[str]:
     return re.findall(r'"-L([^"]+)"', nvcc_says("--dryrun", "none.cu"))
 
 
+def refuse_compiler(command: str) -> None:
+    """End the build with one line if there is no compiler, or one that is too old for C++20."""
+    program = shlex.split(command)[0]
+    if shutil.which(program) is None:
+        sys.exit(f"spp_ops: no C++ compiler: no {program!r}; install GCC 12 or Clang 14, or later, or set CXX")
+    says = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    for name, pattern in {"Clang": r"clang version (\d+)", "GCC": r"^\S*[gc]\+\+\S* \(.*\) (\d+)\."}.items():
+        found = re.search(pattern, says, re.MULTILINE)
+        if found:
+            oldest = OLDEST_COMPILERS[name]
+            if int(found.group(1)) < oldest:
+                sys.exit(f"spp_ops: {program} is {name} {found.group(1)}: expected {oldest} or later (set CXX)")
+            return
+
+
 def sources(*patterns: str) -> list[str]:
     """List files below csrc, in an order that does not change from build to build."""
     return sorted(str(path) for pattern in patterns for path in Path("csrc").glob(pattern))
 
 
-def extension() -> CppExtension:
-    """Describe the stable-ABI module with the operators, for CPU alone or for CPU and CUDA."""
-    optimize = ["-O0", "-g"] if os.environ.get("DEBUG") == "1" else ["-O3"]
-    sanitize = [f"-fsanitize={kinds}" for kinds in [os.environ.get("SANITIZE", "")] if kinds]
-    if sanitize:
-        optimize = ["-O1", "-g", "-fno-omit-frame-pointer"]
+def cxx_flags() -> list[str]:
+    """Return the flags of every C++ file."""
+    optimize = ["-O1", "-g", "-fno-omit-frame-pointer"] if SANITIZE else ["-O0", "-g"] if DEBUG else ["-O3", "-g0"]
     # Geometry must round the same in every build (csrc/kernels/window.h): no fused multiply-add.
-    cxx = [*optimize, *sanitize, "-std=c++20", "-ffp-contract=off", "-fvisibility=hidden"]
-    cxx += ["-Wall", "-Wextra", "-Wno-psabi"]
-    macros = [("TORCH_TARGET_VERSION", TORCH_TARGET), ("Py_LIMITED_API", PYTHON_TARGET)]
-    files = sources("ops/*.cpp", "kernels/cpu/*.cpp")
-    if not cuda_wanted():
-        files.remove("csrc/ops/cuda.cpp")
-        return CppExtension(
-            "spp_ops._C",
-            files,
-            define_macros=macros,
-            extra_compile_args={"cxx": cxx},
-            extra_link_args=sanitize,
-            py_limited_api=True,
-        )
-    archs = os.environ.setdefault("TORCH_CUDA_ARCH_LIST", DEFAULT_CUDA_ARCHS)
-    macros += [("USE_CUDA", None), ("SPP_CUDA_VERSION", toolkit_version()), ("SPP_CUDA_ARCHS", archs.replace(";", " "))]
-    nvcc = ["-G", "-g"] if os.environ.get("DEBUG") == "1" else ["-O3"]
-    return CUDAExtension(
-        "spp_ops._C",
-        files + sources("kernels/cuda/*.cu"),
-        define_macros=macros,
-        library_dirs=toolkit_libraries(),
-        extra_compile_args={"cxx": cxx, "nvcc": [*nvcc, "-std=c++20", "-fmad=false"]},
-        extra_link_args=sanitize,
+    numbers = ["-std=c++20", "-ffp-contract=off", "-fvisibility=hidden"]
+    return [*optimize, *SANITIZE, *numbers, "-Wall", "-Wextra", "-Wno-psabi"]
+
+
+def library(name: str, files: list[str], macros: dict[str, str | None], **options: list[str]) -> Extension:
+    """Describe a library on PyTorch's stable ABI, which serves every later torch and every later Python."""
+    nvcc = [*(["-G", "-g"] if DEBUG else ["-O3"]), "-std=c++20", "-fmad=false"]
+    abi = {"TORCH_TARGET_VERSION": TORCH_TARGET, "Py_LIMITED_API": PYTHON_TARGET}
+    return CppExtension(
+        name,
+        files,
+        define_macros=[*abi.items(), *macros.items()],
+        extra_compile_args={"cxx": cxx_flags(), "nvcc": nvcc},
+        extra_link_args=[*SANITIZE, *options.pop("extra_link_args", [])],
         py_limited_api=True,
+        **options,
     )
 
 
+def cpu_library() -> Extension:
+    """Describe the module with the schemas, and the operators for CPU."""
+    files = [file for file in sources("ops/*.cpp", "kernels/cpu/*.cpp") if Path(file).name != "cuda.cpp"]
+    return library("spp_ops._C", files, {})
+
+
+def cuda_library() -> Extension:
+    """Describe the library with the operators for CUDA.
+
+    It brings its own CUDA runtime and finds the rest in the torch that loads it, whichever CUDA that was built with.
+    """
+    archs = os.environ.setdefault("TORCH_CUDA_ARCH_LIST", DEFAULT_CUDA_ARCHS)
+    facts = {"SPP_CUDA_VERSION": toolkit_version(), "SPP_CUDA_ARCHS": archs.replace(";", " ")}
+    glue = [file for file in sources("ops/*.cpp") if Path(file).name not in CPU_REGISTRATIONS]
+    return library(
+        "spp_ops._C_cuda",
+        [*glue, *sources("kernels/cuda/*.cu")],
+        {"USE_CUDA": None, **facts},
+        include_dirs=[path for path in include_paths("cuda") if path not in include_paths("cpu")],
+        library_dirs=toolkit_libraries(),
+        libraries=["cudart_static", "rt", "dl", "pthread"],
+        # libtorch.so itself gives nothing, but leads to libtorch_cuda.so.
+        extra_link_args=["-Wl,--no-as-needed", "-ltorch", "-Wl,--exclude-libs,libcudart_static.a"],
+    )
+
+
+class Build(BuildExtension):
+    """Compiles with ninja, after a look at the compiler."""
+
+    def run(self) -> None:
+        """Build all libraries."""
+        refuse_compiler(os.environ.get("CXX", "c++"))
+        super().run()
+
+
 setup(
-    ext_modules=[extension()],
-    cmdclass={"build_ext": BuildExtension},
+    ext_modules=[cpu_library(), *([cuda_library()] if cuda_wanted() else [])],
+    cmdclass={"build_ext": Build},
     options={"bdist_wheel": {"py_limited_api": "cp310"}},
 )

@@ -11,19 +11,10 @@
 namespace spp::ops {
 namespace {
 
-#define SPP_TEXT_OF(x) #x
-#define SPP_TEXT(x) SPP_TEXT_OF(x)
-
 std::string build_info() {
   std::ostringstream json;
   json << "{\"cpu_level\": \"" << cpu::target_name() << "\", \"cpu_reading\": \"" << cpu::reading_name()
-       << "\", \"compiler\": \"" << __VERSION__ << "\", \"torch_built_with\": \"" << TORCH_VERSION << "\", \"cuda\": ";
-#if defined(SPP_CUDA_VERSION)
-  json << "\"" SPP_TEXT(SPP_CUDA_VERSION) "\", \"cuda_archs\": \"" SPP_TEXT(SPP_CUDA_ARCHS) "\"";
-#else
-  json << "null, \"cuda_archs\": \"\"";
-#endif
-  json << "}";
+       << "\", \"compiler\": \"" << __VERSION__ << "\", \"torch_built_with\": \"" << TORCH_VERSION << "\"}";
   return json.str();
 }
 

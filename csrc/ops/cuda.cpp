@@ -52,7 +52,22 @@ struct Cuda {
   }
 };
 
+#define SPP_TEXT_OF(x) #x
+#define SPP_TEXT(x) SPP_TEXT_OF(x)
+
+// What the kernels were compiled with, and for which GPUs, as JSON.
+std::string cuda_build_info() {
+  return "{\"cuda\": \"" SPP_TEXT(SPP_CUDA_VERSION) "\", \"cuda_archs\": \"" SPP_TEXT(SPP_CUDA_ARCHS) "\"}";
+}
+
 }  // namespace
 }  // namespace spp::ops
+
+// Known only where this library is loaded.
+STABLE_TORCH_LIBRARY_FRAGMENT(spp_ops, m) { m.def("cuda_build_info() -> str"); }
+
+STABLE_TORCH_LIBRARY_IMPL(spp_ops, CompositeExplicitAutograd, m) {
+  m.impl("cuda_build_info", TORCH_BOX(&spp::ops::cuda_build_info));
+}
 
 STABLE_TORCH_LIBRARY_IMPL(spp_ops, CUDA, m) { spp::ops::Operators<spp::ops::Cuda>::register_in(m); }

@@ -8,14 +8,18 @@ _COMMAND = "spp-ops"
 _WORDS: tuple[list[str], ...] = ([], ["-h"], ["--help"], ["--version"])
 
 
-def asks_for_words_only() -> bool:
-    """Say whether this process is `spp-ops` or `python -m spp_ops` and only lists its commands or says its version.
-
-    Neither needs PyTorch, whose import takes longer than all the rest.
-    """
+def is_command_line() -> bool:
+    """Say whether this process is `spp-ops` or `python -m spp_ops`."""
     started = sys.argv[:1]
     # While Python looks for the module that -m names, the first argument is "-m" itself.
     as_module = started == ["-m"] and "spp_ops" in sys.orig_argv
-    as_command = started != [] and Path(started[0]).stem == _COMMAND
+    return as_module or (started != [] and Path(started[0]).stem == _COMMAND)
+
+
+def asks_for_words_only() -> bool:
+    """Say whether this process only lists the commands or says the version.
+
+    Neither needs PyTorch, whose import takes longer than all the rest.
+    """
     completes = "_SPP_OPS_COMPLETE" in os.environ  # the shell asks for the end of a word: any command's options
-    return (as_module or as_command) and sys.argv[1:] in _WORDS and not completes
+    return is_command_line() and sys.argv[1:] in _WORDS and not completes

@@ -41,12 +41,19 @@ class Root(ModuleGroup):
         except _INPUT_ERRORS as error:
             if "--traceback" in (sys.argv[1:] if args is None else args):
                 raise
-            code = _fail(str(error) or type(error).__name__)
+            code = _fail(_advice(error) or str(error) or type(error).__name__)
         except (MemoryError, RuntimeError) as error:
             if not _is_lack_of_memory(error):
                 raise
             code = _fail(f"not enough memory: {error}")
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _advice(error: Exception) -> str:
+    """What to install, where a library is missing that only some of the extras bring."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return ""
+    return f"{error.name.partition('.')[0]} is needed for this, and not installed: pip install 'spp_ops[system]'"
 
 
 def _is_lack_of_memory(error: Exception) -> bool:
