@@ -11,9 +11,11 @@ import numpy as np
 
 from spp_ops.classification.metrics import mean_class_accuracy, tagged_results
 from spp_ops.classification.transfer import Features, LayerFeatures, LinearSVMs, extract, random_split, tags_of
-from spp_ops.datasets.folders import read_folders
+from spp_ops.datasets.folders import folders_into
 from spp_ops.datasets.formats.voc_classification import read_voc_classification
-from spp_ops.datasets.labeled import LabeledImages, Notice, OnBad
+from spp_ops.datasets.labeled import LabeledImages
+from spp_ops.datasets.problems import Notice, OnBad, Problems
+from spp_ops.datasets.summary import folder_summary, tag_summary
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Setting:
         notice: told of each bad one.
         workers: processes that load ahead.
         after_image: called when an image's features are known.
+        strict: what could be mended counts as bad.
     """
 
     features: LayerFeatures
@@ -38,10 +41,15 @@ class Setting:
     notice: Notice = print
     workers: int = 0
     after_image: Callable[[], None] = lambda: None
+    strict: bool = False
 
     def folders(self, folder: Path, classes: tuple[str, ...] | None = None) -> LabeledImages:
         """Read image folders."""
-        return read_folders(folder, classes=classes, on_bad=self.on_bad, notice=self.notice)
+        problems = Problems(self.on_bad, self.notice, self.strict)
+        images = folders_into(folder, classes, problems)
+        self.notice(folder_summary(images, str(folder), problems))
+        problems.finish()
+        return images
 
     def rows(self, paths: tuple[Path, ...]) -> Features:
         """Compute the features of images."""
@@ -55,8 +63,11 @@ class Setting:
 def voc(setting: Setting, data: Path, splits: tuple[str, str]) -> dict[str, Any]:
     """Train on one split of Pascal VOC's lists and test on another: average precisions."""
     train, test = (
-        read_voc_classification(data, split, on_bad=setting.on_bad, notice=setting.notice) for split in splits
+        read_voc_classification(data, split, on_bad=setting.on_bad, strict=setting.strict, notice=setting.notice)
+        for split in splits
     )
+    for images, split in zip((train, test), splits, strict=True):
+        setting.notice(tag_summary(images, f"{data}, {split}"))
     if train.classes != test.classes:
         raise ValueError(
             f"{data}: expected the same classes in both splits, got {', '.join(train.classes)} in {splits[0]} and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,6 +12,11 @@ from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.classification.config import LARGEST_SIZE
 from spp_ops.classification.scoring import Source, ViewScorer
 from spp_ops.classification.views import NAMES, Views, make_views
+from spp_ops.cli._images import ImageOptions
+from spp_ops.datasets.folders import folders_into
+from spp_ops.datasets.labeled import LabeledImages
+from spp_ops.datasets.problems import Notice
+from spp_ops.datasets.summary import folder_summary
 
 run_option = click.option(
     "--weights",
@@ -48,3 +54,17 @@ def make_scorer(
         "images" if source == "images" or (source is None and checkpoint.network.levels is None) else "maps"
     )
     return views, chosen, ViewScorer(checkpoint.classifier().to(device), views, chosen)
+
+
+def read_images(
+    folder: Path, reading: ImageOptions, notice: Notice, classes: Sequence[str] | None = None
+) -> LabeledImages:
+    """Read image folders; what they hold is told in a line, and then what was mended and left out.
+
+    Raises: as `read_folders`.
+    """
+    problems = reading.problems(notice)
+    images = folders_into(folder, classes, problems)
+    notice(folder_summary(images, str(folder), problems))
+    problems.finish()
+    return images

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -146,8 +145,3 @@ def data_options(command: Command) -> Command:
         decorated = option(decorated)
     result: Command = decorated
     return result
-
-
-def is_first_process() -> bool:
-    """Say whether this is the process that speaks, where torchrun started several."""
-    return os.environ.get("RANK", "0") == "0"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from spp_ops.cli._sources import Still
+from spp_ops.datasets.formats.coco_entries import Id
+from spp_ops.datasets.formats.coco_ids import CocoIds
 from spp_ops.datasets.image import Pixels
 from spp_ops.detection.coco_results import write_coco_results
 from spp_ops.detection.detections import Detections
@@ -80,21 +82,28 @@ class Findings:
                 draw_detections(pixels, found).save(temporary, quality=_QUALITY)
         return row
 
-    def finish(self, results_format: ResultsFormat) -> None:
-        """Write all boxes: detections.json, or coco_results.json and coco_images.json."""
+    def finish(self, results_format: ResultsFormat, own: CocoIds | None = None) -> None:
+        """Write all boxes.
+
+        Args:
+            results_format: detections.json, or coco_results.json and coco_images.json.
+            own: the ids that the data has; None: `image_ids`, and categories counted from 1.
+        """
         rows = list(self._rows.values())
         if results_format == "json":
             write_json(self.folder / "detections.json", {"classes": list(self.classes), "images": rows})
             return
-        ids = image_ids([Path(row["image"]) for row in rows])
+        paths = [Path(row["image"]) for row in rows]
+        ids: Sequence[Hashable] = image_ids(paths) if own is None else [own.of(path) for path in paths]
+        names_by_id: Mapping[Id, str] = dict(enumerate(self.classes, 1)) if own is None else own.categories
         found = [Detections.from_data(row["objects"], self.classes) for row in rows]
-        write_coco_results(self.folder / "coco_results.json", ids, found)
+        write_coco_results(self.folder / "coco_results.json", ids, found, names_by_id)
         names = ("frame", "width", "height", "drawing")
         images = [
             {"id": number, "file_name": row["image"]} | {name: row[name] for name in names if name in row}
             for number, row in zip(ids, rows, strict=True)
         ]
-        categories = [{"id": number, "name": name} for number, name in enumerate(self.classes, 1)]
+        categories = [{"id": number, "name": name} for number, name in names_by_id.items()]
         write_json(self.folder / "coco_images.json", {"images": images, "categories": categories})
 
     def _free_name(self, image: str, frame: int | None) -> str:

@@ -69,15 +69,6 @@ workers_option = click.option(
     "--workers", type=click.IntRange(0, 256), default=0, show_default=True, help="Processes that load pictures ahead."
 )
 
-bad_images_option = click.option(
-    "--bad-images",
-    "on_bad",
-    type=click.Choice(["refuse", "skip"]),
-    default="refuse",
-    show_default=True,
-    help="What to do about pictures that can't be read and classes without pictures; they are named in any case.",
-)
-
 image_option = click.option(
     "--image", type=click.Path(path_type=Path), help="A photo; default: a sample that comes with scikit-learn."
 )

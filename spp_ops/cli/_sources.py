@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from spp_ops.datasets.image import Pixels
-from spp_ops.datasets.image_files import UNKNOWN_ENDING, is_image_name
-from spp_ops.datasets.problems import Notice, told
+from spp_ops.datasets.image_files import image_files
+from spp_ops.datasets.problems import Notice, Problems
+from spp_ops.datasets.summary import names_summary
 from spp_ops.detection.proposals.boxes import opencv
 
 STANDARD_INPUT = "-"
@@ -109,19 +110,19 @@ def _places(argument: str, notice: Notice) -> list[str]:
 
 
 def _in_folder(folder: Path, notice: Notice) -> list[str]:
-    """Images and videos in a folder and below, hidden files left out."""
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-    known = [path for path in files if is_image_name(path) or _is_video(path)]
-    others: list[object] = [path for path in files if path not in known]
-    if others:
-        notice(told(UNKNOWN_ENDING, others))
-    if not known:
+    """Images and videos in a folder and below; what is left out is told."""
+    problems = Problems(notice=notice)
+    files = image_files(folder, problems, also=VIDEO_ENDINGS, below=True)
+    problems.finish()
+    if not files:
         raise ValueError(f"images: expected some in {folder}, got none")
-    return list(map(str, known))
+    return [str(path) for path in files]
+
+
+def sources_summary(sources: Sources) -> str:
+    """Return what is looked at, in one line."""
+    noun = "image" if sources.count is not None else "source"
+    return names_summary([Path(place).name for place in sources.places], noun)
 
 
 def _is_camera(place: str) -> bool:

@@ -17,6 +17,7 @@ from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.cli._outputs import output_options
 from spp_ops.datasets.image import load_image
 from spp_ops.datasets.labeled import Notice, readable
+from spp_ops.datasets.summary import names_summary
 from spp_ops.engine.files import write_json
 from spp_ops.engine.lines import JsonLines
 from spp_ops.engine.text import literal
@@ -60,7 +61,9 @@ def command(
     checkpoint = Checkpoint.load(run)
     _, _, scorer = make_scorer(checkpoint, device, views_name, source, window)
     notice = yellow_lines(console)
-    paths = [images[row] for row in readable(images, reading.on_bad, notice, strict=reading.strict)]
+    rows = readable(images, reading.on_bad, notice, strict=reading.strict)
+    paths = [images[row] for row in rows]
+    notice(names_summary([path.name for path in paths]))
     setting: list[object] = [str(run), views_name, source, window, list(checkpoint.classes)]
     part = None if json_path is None else _open_part(json_path, setting, notice)
     scores: dict[str, list[float]] = dict(part.rows if part is not None else [])

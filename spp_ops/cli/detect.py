@@ -18,7 +18,8 @@ from spp_ops.cli._findings import found_row, open_findings, run_header
 from spp_ops.cli._images import ImageOptions, image_options
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.cli._outputs import to_folder
-from spp_ops.cli._sources import Sources, Still
+from spp_ops.cli._sources import Sources, Still, sources_summary
+from spp_ops.datasets.formats.coco_ids import CocoIds
 from spp_ops.datasets.image import ImageError, Pixels
 from spp_ops.datasets.labeled import Notice, readable
 from spp_ops.detection.detections import Detections
@@ -35,6 +36,7 @@ _SURE = {"softmax": 0.5, "margin": 0.0}  # from such a score on an object is mor
         "detect photo.jpg --weights runs/raccoon --out found",
         "detect photos 'more/**/*.png' --weights runs/a --weights runs/b --out found --bad-images skip",
         "detect val2017 --weights runs/coco --out found --format coco --scales 688",
+        "detect val2017 --weights runs/coco --out found --annotations annotations/instances_val2017.json",
         "detect clip.mp4 --weights runs/raccoon --out clip --no-images",
         "find . -name '*.jpg' | spp-ops detect - --weights runs/raccoon --json-lines",
     )
@@ -60,6 +62,12 @@ _SURE = {"softmax": 0.5, "margin": 0.0}  # from such a score on an object is mor
 )
 @click.option("--json-lines", is_flag=True, help="Print a line of JSON an image, as it is done; --out is optional.")
 @click.option("--no-images", "--no-pictures", "no_images", is_flag=True, help="Write the boxes alone.")
+@click.option(
+    "--annotations",
+    type=click.Path(path_type=Path),
+    metavar="F.json",
+    help="COCO's file of these images: results are written in COCO's format under its ids.",
+)
 @image_options("reading")
 @device_option
 @seed_option
@@ -78,6 +86,7 @@ def command(
     results_format: Any,
     json_lines: bool,
     no_images: bool,
+    annotations: Path | None,
     reading: ImageOptions,
     device: torch.device,
     seed: int,
@@ -100,6 +109,8 @@ def command(
         detectors = [each.changed(score_threshold=_SURE[each.config.score]) for each in detectors]
     detector = combined(detectors)
     sources = Sources.of(images, notice)
+    own = None if annotations is None else _own_ids(annotations, sources, detector)
+    notice(sources_summary(sources))
     good = set(readable(sources.images, reading.on_bad, notice, strict=reading.strict))
     bad = {str(path) for row, path in enumerate(sources.images) if row not in good}
     findings = None
@@ -134,10 +145,21 @@ def command(
     seconds = time.perf_counter() - begun
     where = ""
     if findings is not None:
-        findings.finish(results_format)
+        findings.finish("coco" if own is not None else results_format, own)
         done, objects, where = len(findings), findings.objects, f"; see {findings.folder}"
     rate = f", {done / seconds:.3g} images a second" if done else ""
     console.print(f"{objects} object{'s' * (objects != 1)} in {done} images{rate}{where}")
+
+
+def _own_ids(annotations: Path, sources: Sources, detector: Detector) -> CocoIds:
+    """Read the ids of the data, and refuse now what lacks one."""
+    own = CocoIds.read(annotations)
+    own.check_classes(detector.classes)
+    if len(sources.images) != len(sources.places):
+        raise ValueError("--annotations: expected image files alone, got videos, cameras or standard input")
+    for path in sources.images:
+        own.of(path)
+    return own
 
 
 def _detect(

@@ -12,11 +12,18 @@ from rich.progress import Progress
 from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.classification.evaluation import evaluate
 from spp_ops.classification.report import class_table, evaluation_data, evaluation_table
-from spp_ops.cli._classification import make_scorer, run_option, source_option, views_option, window_option
+from spp_ops.cli._classification import (
+    make_scorer,
+    read_images,
+    run_option,
+    source_option,
+    views_option,
+    window_option,
+)
 from spp_ops.cli._console import Output, yellow_lines
-from spp_ops.cli._options import bad_images_option, data_argument, device_option, examples, seed_option, workers_option
+from spp_ops.cli._images import ImageOptions, image_options
+from spp_ops.cli._options import data_argument, device_option, examples, seed_option, workers_option
 from spp_ops.cli._outputs import output_options
-from spp_ops.datasets.folders import read_folders
 from spp_ops.engine.distributed import make_fabric
 from spp_ops.engine.files import write_json
 
@@ -35,7 +42,7 @@ from spp_ops.engine.files import write_json
 @window_option
 @click.option("--split", default="val", show_default=True, help="Folder of DATA to test on.")
 @output_options(json="Write the figures there.")
-@bad_images_option
+@image_options("reading")
 @workers_option
 @device_option
 @seed_option
@@ -48,7 +55,7 @@ def command(
     window: int | None,
     split: str,
     json_path: Path | None,
-    on_bad: str,
+    reading: ImageOptions,
     workers: int,
     device: torch.device,
     seed: int,
@@ -62,12 +69,8 @@ def command(
     checkpoint = Checkpoint.load(run)
     fabric = make_fabric(device)
     views, chosen, scorer = make_scorer(checkpoint, fabric.device, views_name, source, window)
-    images = read_folders(
-        data / split,
-        classes=checkpoint.classes,
-        on_bad=on_bad,  # type: ignore[arg-type]
-        notice=yellow_lines(console),
-    )
+    notice = yellow_lines(console) if fabric.is_global_zero else lambda line: None
+    images = read_images(data / split, reading, notice, checkpoint.classes)
     begun = time.perf_counter()
     with Progress(console=console, transient=True, disable=not fabric.is_global_zero) as progress:
         task = progress.add_task("images", total=len(images) // fabric.world_size)

@@ -9,11 +9,12 @@ import torch
 
 from spp_ops.classification.config import NetworkConfig, TrainingConfig
 from spp_ops.classification.run import Job, train
+from spp_ops.cli._classification import read_images
 from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._images import ImageOptions, image_options
 from spp_ops.cli._options import (
     Numbers,
     Places,
-    bad_images_option,
     data_argument,
     device_option,
     examples,
@@ -21,8 +22,8 @@ from spp_ops.cli._options import (
     workers_option,
 )
 from spp_ops.cli._outputs import to_folder
-from spp_ops.datasets.folders import read_folders
 from spp_ops.engine.display import ConsoleProgress
+from spp_ops.engine.distributed import is_first
 
 
 def _sizes(context: click.Context, parameter: click.Parameter, text: str) -> tuple[str, tuple[int, ...]]:
@@ -114,7 +115,7 @@ def _sizes(context: click.Context, parameter: click.Parameter, text: str) -> tup
     help="Steps from one checkpoint to the next within an epoch; 0: only after epochs.",
 )
 @click.option("--deterministic", is_flag=True, help="On a GPU: the same result from every run, for some speed.")
-@bad_images_option
+@image_options("reading")
 @workers_option
 @device_option
 @seed_option
@@ -133,7 +134,7 @@ def command(
     stop_after: int | None,
     checkpoint_every: int,
     deterministic: bool,
-    on_bad: str,
+    reading: ImageOptions,
     workers: int,
     device: torch.device,
     **settings: object,
@@ -153,11 +154,11 @@ def command(
     )
     network = NetworkConfig(arch, levels, hidden, dropout)
     torch.use_deterministic_algorithms(deterministic)
-    notice = yellow_lines(console)
-    images = read_folders(data / "train", on_bad=on_bad, notice=notice)  # type: ignore[arg-type]
+    notice = yellow_lines(console) if is_first() else lambda line: None
+    images = read_images(data / "train", reading, notice)
     tests = None
     if (data / "val").is_dir():
-        tests = read_folders(data / "val", classes=images.classes, on_bad=on_bad, notice=notice)  # type: ignore[arg-type]
+        tests = read_images(data / "val", reading, notice, images.classes)
     job = Job(out, weights, resume, workers, checkpoint_every, stop_after)
     run = train(images, tests, network, training, job=job, device=device, progress=ConsoleProgress(console))
     console.print(f"{len(run.history)} of {run.training.epochs} epochs done, saved in {out}")

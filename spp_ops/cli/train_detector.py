@@ -11,7 +11,7 @@ import click
 import torch
 
 from spp_ops.cli._console import Output, yellow_lines
-from spp_ops.cli._data import DataOptions, data_options, is_first_process
+from spp_ops.cli._data import DataOptions, data_options
 from spp_ops.cli._detection import proposals_option
 from spp_ops.cli._joint import JOINT_OPTIONS, joint_options, make_joint_config, make_joint_job
 from spp_ops.cli._options import Numbers, device_option, examples, seed_option
@@ -24,6 +24,7 @@ from spp_ops.detection.joint import train_joint
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.staged import PRESETS, StagedJob, train_staged
 from spp_ops.engine.display import ConsoleProgress
+from spp_ops.engine.distributed import is_first
 
 _STAGED_OPTIONS = ("preset",)
 _JOINT_HIDDEN: tuple[int, ...] = ()  # for few images; the paper's two layers come with ImageNet's weights
@@ -115,7 +116,7 @@ def command(
     torch.use_deterministic_algorithms(deterministic)
     console = Output()
 
-    notice = yellow_lines(console) if is_first_process() else lambda line: None
+    notice = yellow_lines(console) if is_first() else lambda line: None
     data = source.find()
     labeled = source.read(data, source.part(data, split, "train"), notice)
     if not any(map(len, labeled.objects)):

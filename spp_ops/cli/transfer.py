@@ -16,15 +16,8 @@ from spp_ops.classification.config import LARGEST_SIZE, NetworkConfig
 from spp_ops.classification.paper import TRANSFER_NOTE, TRANSFER_ROWS
 from spp_ops.classification.transfer import LayerFeatures
 from spp_ops.cli._console import Output, yellow_lines
-from spp_ops.cli._options import (
-    Numbers,
-    bad_images_option,
-    data_argument,
-    device_option,
-    examples,
-    seed_option,
-    workers_option,
-)
+from spp_ops.cli._images import ImageOptions, image_options
+from spp_ops.cli._options import Numbers, data_argument, device_option, examples, seed_option, workers_option
 from spp_ops.cli._outputs import output_options
 from spp_ops.engine.files import write_json
 from spp_ops.engine.text import literal
@@ -64,7 +57,7 @@ from spp_ops.models import OWN_NETWORKS
 @click.option("--train-per-class", type=click.IntRange(1), default=30, show_default=True, help="With --splits.")
 @click.option("--test-per-class", type=click.IntRange(1), default=50, show_default=True, help="With --splits, at most.")
 @output_options(json="Write the figures there.")
-@bad_images_option
+@image_options("reading")
 @workers_option
 @device_option
 @seed_option
@@ -84,7 +77,7 @@ def command(
     train_per_class: int,
     test_per_class: int,
     json_path: Path | None,
-    on_bad: str,
+    reading: ImageOptions,
     workers: int,
     device: torch.device,
     seed: int,
@@ -111,10 +104,11 @@ def command(
             features,
             c,
             seed,
-            on_bad,  # type: ignore[arg-type]
+            reading.on_bad,
             yellow_lines(console),
             workers,
             lambda: progress.advance(bar),
+            reading.strict,
         )
         if (data / "ImageSets").is_dir():
             task, results = "voc", transfer_tasks.voc(setting, data, (train_split, test_split))

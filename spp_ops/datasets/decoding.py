@@ -206,7 +206,7 @@ def _what_else(path: Path) -> str:
         head = file.read(64)
     if not head:
         return "the file is empty"
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC:
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC and ".heic" not in Image.registered_extensions():
         return "a HEIC image, which takes another package (pip install pillow-heif)"
     if head.startswith(b"version https://git-lfs"):
         return "a pointer of Git LFS, not the image itself (git lfs pull)"

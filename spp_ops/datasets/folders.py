@@ -10,6 +10,7 @@ from spp_ops.datasets.image_files import DANGLING, image_files
 from spp_ops.datasets.image_sizes import readable
 from spp_ops.datasets.labeled import LabeledImages, refuse_images
 from spp_ops.datasets.problems import Kind, Notice, OnBad, Problems
+from spp_ops.datasets.splits import SPLITS, same_split
 
 _BESIDE = Kind("file beside the folders of classes left out", "files beside the folders of classes left out")
 
@@ -66,6 +67,21 @@ def folders_into(root: Path, classes: Sequence[str] | None, problems: Problems) 
         problems.add(f"class {name} of {root} has no images")
     order = tuple(sorted(present) if classes is None else classes)
     return LabeledImages(tuple(path for path, _ in kept), tuple(order.index(name) for _, name in kept), order)
+
+
+def class_folders(data: Path) -> dict[str, Path]:
+    """Return the folders of classes that data has, by the names of its splits; one "all" where it has no splits."""
+    if not data.is_dir():
+        return {}
+    folders = [path for path in sorted(data.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    splits = {path.name: path for path in folders if any(same_split(path.name, split) for split in SPLITS)}
+    found = {name: path for name, path in splits.items() if _has_classes(path)}
+    return found or ({"all": data} if _has_classes(data) else {})
+
+
+def _has_classes(root: Path) -> bool:
+    folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    return any(image_files(path) for path in folders)
 
 
 def _listed(root: Path, classes: tuple[str, ...] | None, problems: Problems) -> list[tuple[Path, str]]:

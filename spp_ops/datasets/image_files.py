@@ -40,29 +40,38 @@ def is_image_name(path: Path) -> bool:
     return (ending in image_endings() or ending in _OTHER_IMAGES) and not path.name.startswith(".")
 
 
-def image_files(folder: Path, problems: Problems | None = None, others: Iterable[str] = ()) -> list[Path]:
+def image_files(
+    folder: Path,
+    problems: Problems | None = None,
+    others: Iterable[str] = (),
+    *,
+    also: Iterable[str] = (),
+    below: bool = False,
+) -> list[Path]:
     """Files of a folder whose names end as images' do, sorted.
 
     Args:
-        folder: is looked at alone, not the folders in it.
+        folder: is looked at.
         problems: takes what is left out: other files, links to nothing, folders. Hidden ones are not spoken of.
-        others: endings of files that are expected there besides images.
+        others: endings of files that are expected there besides images, and left out without a word.
+        also: endings of files that are wanted as images are.
+        below: whether folders in it are looked into.
     """
-    expected = {*others}
+    expected, wanted = {*others}, {*also}
+    takes = Problems() if problems is None else problems
     found = []
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
+    for path in sorted(folder.rglob("*") if below else folder.iterdir()):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
         if path.is_dir():
-            if problems is not None:
-                problems.note(SUBFOLDER, path)
+            if not below:
+                takes.note(SUBFOLDER, path)
         elif not path.exists():
-            if problems is not None:
-                problems.note(DANGLING, path)
-        elif is_image_name(path):
+            takes.note(DANGLING, path)
+        elif is_image_name(path) or path.suffix.lower() in wanted:
             found.append(path)
-        elif problems is not None and path.suffix.lower() not in expected:
-            problems.note(UNKNOWN_ENDING, path)
+        elif path.suffix.lower() not in expected:
+            takes.note(UNKNOWN_ENDING, path)
     return found
 
 

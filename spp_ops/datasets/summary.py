@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from spp_ops.datasets.detection import DetectionImages
-from spp_ops.datasets.labeled import LabeledImages
+from spp_ops.datasets.labeled import LabeledImages, TaggedImages
 from spp_ops.datasets.problems import Problems
 
 _NAMED = 3  # images
@@ -30,6 +30,18 @@ def folder_summary(images: LabeledImages, title: str, problems: Problems) -> str
     parts = [f"{title}: {_count(len(images), 'image')}", _counted(counts)]
     names = [f"{images.classes[label]}/{path.name}" for path, label in zip(images.paths, images.labels, strict=True)]
     return "; ".join([*parts, *_findings(problems), _first(names)])
+
+
+def tag_summary(images: TaggedImages, title: str) -> str:
+    """Return images, those that show each class, and the first few names, as one line."""
+    counts = [(name, int((column == 1).sum())) for name, column in zip(images.classes, images.tags.T, strict=True)]
+    names = [path.name for path in images.paths]
+    return "; ".join([f"{title}: {_count(len(images), 'image')}", _counted(counts), _first(names)])
+
+
+def names_summary(names: Sequence[str], noun: str = "image") -> str:
+    """Return how many images there are, and the first few names, as one line."""
+    return f"{_count(len(names), noun)}; {_first(names)}"
 
 
 def _count(number: int, noun: str) -> str:

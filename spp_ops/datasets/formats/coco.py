@@ -78,7 +78,10 @@ class CocoFormat:
 
     def recognizes(self, data: Path) -> bool:
         """Say whether this is such a file, or a folder that holds some."""
-        return bool(find_coco(data))
+        try:
+            return bool(find_coco(data))
+        except ValueError:  # several of them, which is told when they are read
+            return True
 
     def splits(self, data: Path) -> tuple[str, ...]:
         """The splits that the set has; none where there is one file that does not name any."""

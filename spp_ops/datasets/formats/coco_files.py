@@ -12,7 +12,7 @@ from pathlib import Path
 
 from spp_ops.datasets.splits import SPLITS, same_split
 
-_ROBOFLOW = "_annotations.coco.json"
+_BOXES = ("instances_", "_annotations.coco.json")  # files of these names go before others
 _HEAD = 1 << 20  # bytes of a file in which its lists' names are looked for
 _PREFIXES = ("instances_", "annotations_", "coco_", "_annotations.", "")
 
@@ -31,28 +31,35 @@ class CocoFile:
 
 
 def find_coco(data: Path) -> dict[str | None, CocoFile]:
-    """Return the annotation files of a set by their splits; None: the one that names no split."""
+    """Return the annotation files of a set by their splits; None: the one that names no split.
+
+    Raises:
+        ValueError: several files name the same split, or none.
+    """
     if data.suffix.lower() == ".json":
         return {None: CocoFile(data, _folders(data, data.parent, None))} if data.parent.is_dir() else {}
     if not data.is_dir():
         return {}
-    found: dict[str | None, CocoFile] = {}
+    files: dict[str | None, list[Path]] = {}
     for file in _candidates(data):
-        split = _split_of(file, data)
-        if split not in found:
-            found[split] = CocoFile(file, _folders(file, data, split))
+        files.setdefault(_split_of(file, data), []).append(file)
+    found: dict[str | None, CocoFile] = {}
+    for split, named in files.items():
+        of_boxes = [file for file in named if file.name.startswith(_BOXES)] or named
+        if len(of_boxes) > 1:
+            raise ValueError(f"{data}: expected one annotation file, found {', '.join(map(str, of_boxes))}; name one")
+        found[split] = CocoFile(of_boxes[0], _folders(of_boxes[0], data, split))
     if len(found) > 1:
         found.pop(None, None)
     return found
 
 
 def _candidates(data: Path) -> list[Path]:
-    """Annotation files, those of objects' boxes before others of the same split."""
+    """Annotation files, but for those of other tasks."""
     folders = [data, data / "annotations", *sorted(path for path in data.iterdir() if path.is_dir())]
     files = [path for folder in dict.fromkeys(folders) if folder.is_dir() for path in sorted(folder.glob("*.json"))]
     other_tasks = ("captions_", "person_keypoints_", "panoptic_", "stuff_", "image_info_")
-    of_boxes = [path for path in files if not path.name.startswith(other_tasks) and _is_coco(path)]
-    return sorted(of_boxes, key=lambda path: not path.name.startswith(("instances_", _ROBOFLOW)))
+    return [path for path in files if not path.name.startswith(other_tasks) and _is_coco(path)]
 
 
 def _is_coco(path: Path) -> bool:

@@ -14,7 +14,12 @@ from spp_ops.datasets.labeled import Notice, OnBad, TaggedImages, readable
 
 
 def read_voc_classification(
-    folder: str | os.PathLike[str], split: str, *, on_bad: OnBad = "refuse", notice: Notice = print
+    folder: str | os.PathLike[str],
+    split: str,
+    *,
+    on_bad: OnBad = "refuse",
+    strict: bool = False,
+    notice: Notice = print,
 ) -> TaggedImages:
     """Images and classes of one split.
 
@@ -26,7 +31,8 @@ def read_voc_classification(
         folder: holds JPEGImages, ImageSets and, where there are no lists, Annotations.
         split: train, val, trainval, test.
         on_bad: what to do about images that can't be decoded: name and skip, or refuse.
-        notice: told of each one that is skipped.
+        strict: what could be mended is refused.
+        notice: told of what is mended and skipped.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -44,7 +50,7 @@ def read_voc_classification(
     finder = ImageFinder(root / "JPEGImages")
     paths = [finder.by_stem(name) for name in names]
     tags = np.array(list(columns.values()), dtype=np.int8).reshape(len(columns), len(names)).T
-    return TaggedImages(tuple(paths), tags, tuple(columns)).subset(readable(paths, on_bad, notice))
+    return TaggedImages(tuple(paths), tags, tuple(columns)).subset(readable(paths, on_bad, notice, strict=strict))
 
 
 def _read_list(path: Path, names: list[str]) -> list[int]:
