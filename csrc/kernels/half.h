@@ -14,6 +14,25 @@ struct BFloat16 {
   uint16_t bits;
 };
 
+// The rule of pool_max.h for 16 bits: their keys come from the bits alone, without a detour through float32.
+template <>
+struct Order<Float16> {
+  using Key = int16_t;
+  static constexpr Key kEmpty = INT16_MIN;
+  static constexpr Key kNaN = 0x7E00;
+  static constexpr Key kMagnitude = INT16_MAX;
+  static constexpr Key kInfinity = 0x7C00;
+};
+
+template <>
+struct Order<BFloat16> {
+  using Key = int16_t;
+  static constexpr Key kEmpty = INT16_MIN;
+  static constexpr Key kNaN = 0x7FC0;
+  static constexpr Key kMagnitude = INT16_MAX;
+  static constexpr Key kInfinity = 0x7F80;
+};
+
 SPP_HOST_DEVICE inline float to_float(float value) { return value; }
 SPP_HOST_DEVICE inline double to_float(double value) { return value; }
 

@@ -18,7 +18,7 @@ SPP_HOST_DEVICE inline To bits_as(From value) {
   return result;
 }
 
-// Order-preserving integer of a float32 or float64 value, and back.
+// Order-preserving integer of a value, and back; the 16-bit types are in half.h.
 template <typename T>
 struct Order;
 

@@ -43,6 +43,15 @@ struct Pyramid {
   int32_t bins;  // of all levels together
 };
 
+// The levels whose bins are read from the map, finest first.
+template <typename Visit>
+void for_levels_from_map(const Pyramid& pyramid, const Visit& visit) {
+  for (int32_t i = 0; i < pyramid.count; ++i) {
+    const Level& level = pyramid.levels[pyramid.order[i]];
+    if (level.source < 0) visit(level);
+  }
+}
+
 // The bins of a finer level whose union is exactly one bin of a coarser one, along one axis.
 SPP_HOST_DEVICE inline Range source_range(int32_t index, int32_t bins, int32_t source_bins) {
   const int32_t ratio = source_bins / bins;

@@ -1,4 +1,4 @@
-"""The two ways of reading bins, cell by cell and from range-maximum tables, give the same on every target."""
+"""The ways of reading bins, from cells packed for all windows or for each, and from tables, give the same."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def boxes(count: int, images: int, generator: np.random.Generator) -> NDArray[np
 
 
 @pytest.mark.parametrize("target", ["baseline", "avx2", "avx512"])
-@pytest.mark.parametrize("reading", ["cells", "tables", "auto"])
+@pytest.mark.parametrize("reading", ["cells", "tables", "windows", "auto"])
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_ways_of_reading_agree(target: str, reading: str, threads: int, channels_last: bool) -> None:

@@ -50,6 +50,8 @@ inline void scatter_level(const Incoming<Stored, Index>& in, int64_t grad_stride
   }
 }
 
+constexpr int64_t kScatteredChannels = 16;  // walked side by side
+
 // Adds the gradient of `channels` channels from `first_channel` of every window to planes_of(source), which gives the
 // plane of the first of these channels; planes of further channels follow it.
 template <typename Stored, typename Index, typename Sum, bool kContiguous, typename PlanesOf>
@@ -67,12 +69,12 @@ void scatter_channels(const BackwardArgs& args, int64_t first_channel, int64_t c
     Sum* planes = planes_of(source);
     for (int32_t l = 0; l < args.pyramid.count; ++l) {
       const Level& level = args.pyramid.levels[l];
-      for (int64_t c = 0; c < channels; c += kLanes) {
+      for (int64_t c = 0; c < channels; c += kScatteredChannels) {
         const int64_t position = args.channels * level.first_bin + (first_channel + c) * level.bins();
         const Incoming<Stored, Index> in = {grad + r * args.grad_row_stride + position * args.grad_column_stride,
                                             indices + r * width + position, ahead * args.grad_row_stride,
                                             ahead * width};
-        scatter_level<kContiguous>(in, args.grad_column_stride, level.bins(), smaller<int64_t>(kLanes, channels - c),
+        scatter_level<kContiguous>(in, args.grad_column_stride, level.bins(), smaller(kScatteredChannels, channels - c),
                                    planes + c * plane, plane);
       }
     }

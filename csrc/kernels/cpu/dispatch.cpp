@@ -50,7 +50,7 @@ std::atomic<const TargetKernels*>& active() {
 }
 
 // In the order of Reading.
-const char* const kReadingNames[] = {"auto", "cells", "tables"};
+const char* const kReadingNames[] = {"auto", "cells", "tables", "windows"};
 
 std::atomic<Reading> reading{Reading::kAuto};
 
@@ -66,23 +66,14 @@ int64_t pooled_elements(const Args& args, int64_t windows) {
   return windows * args.channels * args.pyramid.bins;
 }
 
-// No more of the maps is read than one map a window.
-int64_t read_elements(const ForwardArgs& args) {
-  int64_t cells = 0;
-  for (int32_t m = 0; m < args.map_count; ++m) {
-    cells = larger(cells, static_cast<int64_t>(args.maps[m].height) * args.maps[m].width);
-  }
-  return smaller<int64_t>(args.boxes.count, args.images) * args.channels * cells;
-}
-
 }  // namespace
 
 int64_t forward(const ForwardArgs& args, const Parallel& parallel) {
-  const int64_t elements = read_elements(args) + pooled_elements(args, args.boxes.count);
-  const Parallel threads = threads_for(elements, parallel);
-  const Plan plan = make_plan(args, threads, reading.load());
+  const int64_t pooled = pooled_elements(args, args.boxes.count);
+  const Plan plan = make_plan(args, threads_for(pooled, parallel), reading.load());
   if (plan.bad_row != kNoBadRow) return plan.bad_row;
   if (args.sources != nullptr) std::memcpy(args.sources, plan.sources.data(), plan.sources.size() * sizeof(int32_t));
+  const Parallel threads = threads_for(pooled + args.channels * plan.packed_cells, parallel);
   active().load()->forward(args, plan, threads);
   return kNoBadRow;
 }
@@ -111,7 +102,7 @@ const char* target_name() { return active().load()->name; }
 const char* reading_name() { return kReadingNames[static_cast<int>(reading.load())]; }
 
 bool set_reading(const char* name) {
-  for (Reading one : {Reading::kAuto, Reading::kCells, Reading::kTables}) {
+  for (Reading one : {Reading::kAuto, Reading::kCells, Reading::kTables, Reading::kWindows}) {
     if (std::strcmp(kReadingNames[static_cast<int>(one)], name) != 0) continue;
     reading = one;
     return true;

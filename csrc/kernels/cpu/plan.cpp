@@ -17,14 +17,23 @@ struct WindowCost {
   double cells = 0;  // reads when the bins are read cell by cell
   BinSizes widths;
   BinSizes heights;
+  Region region;
 };
 
-template <typename Visit>
-void for_levels_from_map(const Pyramid& pyramid, const Visit& visit) {
-  for (int32_t i = 0; i < pyramid.count; ++i) {
-    const Level& level = pyramid.levels[pyramid.order[i]];
-    if (level.source < 0) visit(level);
-  }
+// At least as many bytes as a packed position takes (see lanes-inl.h).
+int64_t position_bytes(const ForwardArgs& args) {
+  const int64_t keys = args.type == DataType::kFloat64 ? 128 : 64;
+  return args.indices == nullptr                                           ? keys
+         : size_of(args.type) == 2 && args.index_type == IndexType::kInt32 ? 256
+                                                                           : 2 * keys;
+}
+
+// The smallest region that holds both.
+Region join(const Region& a, const Region& b) {
+  if (a.cells() == 0) return b;
+  if (b.cells() == 0) return a;
+  const int32_t x = smaller(a.x, b.x), y = smaller(a.y, b.y);
+  return {x, y, larger(a.x + a.width, b.x + b.width) - x, larger(a.y + a.height, b.y + b.height) - y};
 }
 
 // Spans of one axis; returns the sum of their sizes and adds them to `sizes`.
@@ -49,6 +58,9 @@ int64_t lay_axis(int64_t low, int64_t extent, int32_t bins, int32_t limit, Span*
 WindowCost lay_window(const Window& window, const FeatureMap& map, const Pyramid& pyramid, Span* spans,
                       char& has_empty) {
   WindowCost cost;
+  const Range across = bin_range(window.x, window.width, 1, 0, map.width);
+  const Range down = bin_range(window.y, window.height, 1, 0, map.height);
+  if (!across.empty() && !down.empty()) cost.region = {across.begin, down.begin, across.size(), down.size()};
   for_levels_from_map(pyramid, [&](const Level& level) {
     const int64_t columns = lay_axis(window.x, window.width, level.columns, map.width, spans, cost.widths, has_empty);
     const int64_t rows =
@@ -57,6 +69,19 @@ WindowCost lay_window(const Window& window, const FeatureMap& map, const Pyramid
     spans += level.columns + level.rows;
   });
   return cost;
+}
+
+// Positions in the map -> positions in a region.
+void shift_spans(const Region& region, const Pyramid& pyramid, Span* spans) {
+  const auto shift = [&spans](int32_t count, int32_t by) {
+    for (int32_t i = 0; i < count; ++i, ++spans) {
+      if (spans->first != kEmptySpan) *spans = {spans->first - by, spans->second - by};
+    }
+  };
+  for_levels_from_map(pyramid, [&](const Level& level) {
+    shift(level.columns, region.x);
+    shift(level.rows, region.y);
+  });
 }
 
 // Range -> offsets of the two table entries that cover it. `table_cells`: from the table of one size to that of the
@@ -69,13 +94,13 @@ void point_into_tables(Span& span, const LogRange& logs, int64_t table_cells, in
   span = {static_cast<int32_t>(table + span.first * step), static_cast<int32_t>(table + last * step)};
 }
 
-void point_window_into_tables(const TableSizes& tables, const FeatureMap& map, const Pyramid& pyramid, Span* spans) {
-  const int64_t cells = static_cast<int64_t>(map.height) * map.width;
+void point_window_into_tables(const TableSizes& tables, const Region& region, const Pyramid& pyramid, Span* spans) {
+  const int64_t cells = region.cells();
   const int32_t before = static_cast<int32_t>(tables.first_slot() * cells);
   for_levels_from_map(pyramid, [&](const Level& level) {
     for (int32_t i = 0; i < level.columns; ++i) point_into_tables(*spans++, tables.widths, cells, 1);
     for (int32_t i = 0; i < level.rows; ++i, ++spans) {
-      point_into_tables(*spans, tables.heights, cells * tables.widths.count(), map.width);
+      point_into_tables(*spans, tables.heights, cells * tables.widths.count(), region.width);
       if (spans->first != kEmptySpan) *spans = {spans->first + before, spans->second + before};
     }
   });
@@ -116,10 +141,33 @@ void group_windows(const ForwardArgs& args, Plan& plan) {
   for (size_t i = 0; i < plan.order.size(); ++i) {
     const int32_t source = source_of(plan.order[i]);
     if (i == 0 || source != source_of(plan.order[i - 1])) {
-      plan.groups.push_back({source / args.images, source % args.images, static_cast<int64_t>(i), 0, {}});
+      plan.groups.push_back({source / args.images, source % args.images, static_cast<int64_t>(i), 0, true, {}, {}});
     }
     plan.groups.back().end = static_cast<int64_t>(i) + 1;
   }
+}
+
+// Where a channel's cells lie side by side they are packed in runs of 16, and the rows of a small window are short runs
+// in memory that no processor guesses.
+constexpr int64_t kShortRunCost = 2;
+
+int64_t packed_in_runs(const Region& region) { return int64_t{16} * ((region.width + 15) / 16) * region.height; }
+
+// Decides what of the map is packed for a group: the region of all windows, or each one's own.
+void choose_region(const FeatureMap& map, const Plan& plan, int64_t most_cells, Reading reading, Group& group) {
+  int64_t alone = 0;  // what it costs to pack each window's own region, in cells of a large region
+  for (int64_t i = group.begin; i < group.end; ++i) {
+    const Region& region = plan.regions[static_cast<size_t>(i)];
+    alone += map.channel_stride == 1 ? region.cells() : kShortRunCost * packed_in_runs(region);
+    group.region = join(group.region, region);
+  }
+  // Whole rows lie side by side and are packed faster.
+  if (group.region.width > map.width / 4 * 3) {
+    group.region.x = 0;
+    group.region.width = map.width;
+  }
+  group.shared = reading != Reading::kWindows && group.region.cells() <= most_cells &&
+                 (reading == Reading::kTables || group.region.cells() <= alone);
 }
 
 }  // namespace
@@ -133,6 +181,7 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
   std::vector<Span> spans(static_cast<size_t>(count * plan.spans_per_window));  // in the windows' own order
   plan.spans.resize(spans.size());
   std::vector<Demand> demands(static_cast<size_t>(count));  // the windows'
+  std::vector<Region> regions(static_cast<size_t>(count));  // in the windows' own order
   int64_t bins = 0;
   for_levels_from_map(args.pyramid, [&](const Level& level) { bins += level.bins(); });
 
@@ -151,6 +200,7 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
       const WindowCost cost = lay_window(roi.window, args.maps[roi.map], args.pyramid,
                                          spans.data() + r * plan.spans_per_window, plan.has_empty[i]);
       demands[i] = demand_of(cost, bins, reading);
+      regions[i] = cost.region;
     }
   });
   if (bad_row != std::numeric_limits<int64_t>::max()) {
@@ -160,11 +210,20 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
 
   group_windows(args, plan);
   plan.from_tables.resize(plan.order.size());
+  plan.regions.resize(plan.order.size());
+  for (size_t i = 0; i < plan.order.size(); ++i) plan.regions[i] = regions[static_cast<size_t>(plan.order[i])];
+  const int64_t most_cells = kMostPackedBytes / position_bytes(args);
   for (Group& group : plan.groups) {
-    const FeatureMap& map = args.maps[group.map];
-    const TableChoice choice =
-        choose_tables(demands_of(group, plan, demands), static_cast<int64_t>(map.height) * map.width, reading);
-    if (choice.any) group.tables = choice.tables;
+    choose_region(args.maps[group.map], plan, most_cells, reading, group);
+    TableChoice choice;
+    if (group.shared) {
+      plan.packed_cells += group.region.cells();
+      choice = choose_tables(demands_of(group, plan, demands), group.region.cells(), most_cells, reading);
+      if (choice.any) group.tables = choice.tables;
+    } else {
+      for (int64_t i = group.begin; i < group.end; ++i)
+        plan.packed_cells += plan.regions[static_cast<size_t>(i)].cells();
+    }
     run_shares(parallel, group.end - group.begin, kLeastShare, [&](int64_t begin, int64_t end) {
       for (int64_t i = group.begin + begin; i < group.begin + end; ++i) {
         const int64_t row = plan.order[static_cast<size_t>(i)];
@@ -173,7 +232,8 @@ Plan make_plan(const ForwardArgs& args, const Parallel& parallel, Reading readin
         const Demand& demand = demands[static_cast<size_t>(row)];
         const bool from_tables = choice.any && demand.saved > 0 && demand.met_by(group.tables);
         plan.from_tables[static_cast<size_t>(i)] = from_tables;
-        if (from_tables) point_window_into_tables(group.tables, map, args.pyramid, to);
+        shift_spans(group.shared ? group.region : plan.regions[static_cast<size_t>(i)], args.pyramid, to);
+        if (from_tables) point_window_into_tables(group.tables, group.region, args.pyramid, to);
       }
     });
   }

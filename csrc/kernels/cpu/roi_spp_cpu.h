@@ -21,8 +21,8 @@ const char* target_name();
 // Asks for a target by name, "" for the best one. False if this processor is none or there is no such target.
 bool set_target(const char* name);
 
-// How bins are read: "cells", "tables", or "auto" for what a cost model finds cheapest, window by window. False for
-// another name.
+// How bins are read: "cells", "tables", "windows" (each packed by itself), or "auto" for what a cost model finds
+// cheapest, window by window. False for another name.
 const char* reading_name();
 bool set_reading(const char* name);
 

@@ -9,8 +9,7 @@ namespace {
 // out of the cache that large outputs leave to it.
 constexpr double kEntryCost = 1.0;
 constexpr double kStepCost = 4.0;
-constexpr double kFourEntriesStepCost = 6.0;           // doubles width and height at once
-constexpr int64_t kMostTableCells = int64_t{1} << 23;  // of 64 to 256 bytes each, a worker
+constexpr double kFourEntriesStepCost = 6.0;  // doubles width and height at once
 
 // Each table is a step from another one, but the first: that takes several from the map.
 double build_cost(const TableSizes& tables, int64_t cells) {
@@ -47,17 +46,17 @@ double saved_by_tables(int64_t bins, double cell_reads) {
   return cell_reads - static_cast<double>(kEntriesPerBin * bins) * kEntryCost;
 }
 
-TableChoice choose_tables(const std::vector<Demand>& demands, int64_t cells, Reading reading) {
+TableChoice choose_tables(const std::vector<Demand>& demands, int64_t cells, int64_t most_cells, Reading reading) {
   TableChoice best;
   if (demands.empty() || reading == Reading::kCells) return best;
   const TableSizes all{widest(demands, &TableSizes::widths), widest(demands, &TableSizes::heights)};
-  if (reading == Reading::kTables) return {all.slots() * cells <= kMostTableCells, all};
+  if (reading == Reading::kTables) return {all.slots() * cells <= most_cells, all};
 
   double most = 0;
   for_ranges(all.widths, [&](const LogRange& widths) {
     for_ranges(all.heights, [&](const LogRange& heights) {
       const TableSizes tables{widths, heights};
-      if (tables.slots() * cells > kMostTableCells) return;
+      if (tables.slots() * cells > most_cells) return;
       double saved = -build_cost(tables, cells);
       for (const Demand& demand : demands) saved += demand.met_by(tables) ? demand.saved : 0;
       if (saved <= most) return;

@@ -54,15 +54,16 @@ struct Demand {
 // What a window gains whose `bins` bins take `cell_reads` when they are read cell by cell; less than 0: it loses.
 double saved_by_tables(int64_t bins, double cell_reads);
 
-// How bins are read: kAuto compares the costs.
-enum class Reading { kAuto, kCells, kTables };
+// How bins are read: kAuto compares the costs. kWindows: each window is packed by itself.
+enum class Reading { kAuto, kCells, kTables, kWindows };
 
 struct TableChoice {
   bool any = false;  // else all windows are read cell by cell
   TableSizes tables;
 };
 
-// The tables on a map of `cells` that pay most; windows that they do not serve are read cell by cell.
-TableChoice choose_tables(const std::vector<Demand>& demands, int64_t cells, Reading reading);
+// The tables on `cells` of a map that pay most and, with these cells, fill at most `most_cells`; windows that they do
+// not serve are read cell by cell.
+TableChoice choose_tables(const std::vector<Demand>& demands, int64_t cells, int64_t most_cells, Reading reading);
 
 }  // namespace spp::cpu

@@ -30,9 +30,9 @@
 #define SPP_END_TARGET SPP_PRAGMA(GCC pop_options)
 #endif
 
-// Before a loop of at most 16 rounds over vectors that are to stay in registers.
+// Before a loop of at most 32 rounds over vectors that are to stay in registers.
 #if defined(__clang__)
 #define SPP_UNROLL SPP_PRAGMA(clang loop unroll(full))
 #else
-#define SPP_UNROLL SPP_PRAGMA(GCC unroll 16)
+#define SPP_UNROLL SPP_PRAGMA(GCC unroll 32)
 #endif

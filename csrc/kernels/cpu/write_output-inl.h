@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <type_traits>
 
 #include "../half.h"
@@ -17,12 +16,6 @@ namespace {
 
 // A run this long is not read again soon: past the cache it goes straight to memory.
 constexpr int64_t kStreamedOutputBytes = int64_t{16} << 20;
-
-template <typename E>
-inline typename Vector<E>::type decode_keys(typename Vector<E>::type keys) {
-  constexpr E kMagnitude = std::numeric_limits<E>::max();
-  return keys ^ ((keys >> (8 * static_cast<int>(sizeof(E)) - 1)) & kMagnitude);
-}
 
 // Writes `count` elements of `from` to `to`, where asked around the caches: whole lines then, the ends as usual.
 template <typename E>
@@ -45,16 +38,17 @@ inline void write_run(const E* from, int64_t count, E* to, bool streamed) {
   std::memcpy(bytes_to + done, bytes + done, static_cast<size_t>(size - done));
 }
 
-// Scratch memory for one window's bins of kLanes channels on their way out.
-template <typename T, typename Stored, typename Index>
+// Scratch memory for one window's bins of a block of channels on their way out.
+template <typename Stored, typename Index>
 class OutputWriter {
  public:
-  using Bits = typename Order<T>::Key;
+  using L = Lanes<Stored, Index>;
+  using Key = typename L::Key;
+  using Unit = typename L::Unit;
 
   explicit OutputWriter(const ForwardArgs& args) : args_(args) {
-    const size_t most = static_cast<size_t>(args.pyramid.bins) * kLanes;
+    const size_t most = static_cast<size_t>(args.pyramid.bins) * L::kLanes;
     transposed_.resize(most);
-    stored_.resize(most);
     if (args.indices != nullptr) {
       transposed_cells_.resize(most);
       indices_.resize(most);
@@ -64,18 +58,17 @@ class OutputWriter {
   }
 
   // `bins`: Lanes of every bin, levels in the pyramid's order of bins.
-  template <typename L>
-  void write(const typename L::Unit* bins, int64_t row, int64_t first_channel, int channels, bool has_empty) {
+  void write(const Unit* bins, int64_t row, int64_t first_channel, int channels, bool has_empty) {
     const Pyramid& pyramid = args_.pyramid;
     for (int32_t l = 0; l < pyramid.count; ++l) {
       const Level& level = pyramid.levels[l];
       const int64_t position = first_element(level, first_channel);
       const int64_t count = static_cast<int64_t>(channels) * level.bins();
-      const typename L::Unit* level_bins = bins + static_cast<int64_t>(level.first_bin) * L::kUnits;
-      write_values<L>(level_bins, level, count, row_of(row) + position, has_empty);
-      if constexpr (!std::is_same_v<L, Lanes<T, false>>) {
-        write_indices<L>(level_bins, level, count,
-                         static_cast<Index*>(args_.indices) + row * args_.channels * pyramid.bins + position);
+      const Unit* level_bins = bins + static_cast<int64_t>(level.first_bin) * L::kUnits;
+      write_values(level_bins, level, count, row_of(row) + position, has_empty);
+      if constexpr (!std::is_same_v<Index, NoIndex>) {
+        write_indices(level_bins, level, count,
+                      static_cast<Index*>(args_.indices) + row * args_.channels * pyramid.bins + position);
       }
     }
   }
@@ -107,49 +100,37 @@ class OutputWriter {
   static uintptr_t page_of(const Stored* at) { return reinterpret_cast<uintptr_t>(at) / kPageBytes; }
 
   // Where a level starts in the scratch memory.
-  static size_t scratch_offset(const Level& level) { return static_cast<size_t>(level.first_bin) * kLanes; }
+  static size_t scratch_offset(const Level& level) { return static_cast<size_t>(level.first_bin) * L::kLanes; }
 
-  template <typename L>
-  void write_values(const typename L::Unit* bins, const Level& level, int64_t count, Stored* to, bool has_empty) {
-    const bool whole = count == static_cast<int64_t>(level.bins()) * kLanes;
-    const bool in_place = whole && sizeof(Stored) == sizeof(T) && !streamed_;
-    Bits* transposed = in_place ? reinterpret_cast<Bits*>(to) : transposed_.data() + scratch_offset(level);
+  void write_values(const Unit* bins, const Level& level, int64_t count, Stored* to, bool has_empty) {
+    const bool in_place = !streamed_ && count == static_cast<int64_t>(level.bins()) * L::kLanes;
+    Key* transposed = in_place ? reinterpret_cast<Key*>(to) : transposed_.data() + scratch_offset(level);
     const auto keys_at = [&](int64_t bin, int lane) { return L::keys_at(bins + bin * L::kUnits, lane); };
     if (has_empty) {
-      lanes_to_rows(level.bins(), transposed, [&](int64_t bin, int lane) {
-        const Keys<T> keys = keys_at(bin, lane);
-        return keys == Order<T>::kEmpty ? Keys<T>{} : decode_keys<Bits>(keys);
+      lanes_to_rows<Key, L::kLanes>(level.bins(), transposed, [&](int64_t bin, int lane) {
+        const Keys<Key> keys = keys_at(bin, lane);
+        return keys == kEmptyKey<Key> ? Keys<Key>{} : decode_keys<Key>(keys);
       });
     } else {
-      lanes_to_rows(level.bins(), transposed,
-                    [&](int64_t bin, int lane) { return decode_keys<Bits>(keys_at(bin, lane)); });
+      lanes_to_rows<Key, L::kLanes>(level.bins(), transposed,
+                                    [&](int64_t bin, int lane) { return decode_keys<Key>(keys_at(bin, lane)); });
     }
-    if (in_place) return;
-    if constexpr (sizeof(Stored) == sizeof(T)) {
-      write_run(transposed, count, reinterpret_cast<Bits*>(to), streamed_);
-    } else {
-      int16_t* stored = stored_.data() + scratch_offset(level);
-      for (int64_t i = 0; i < count; ++i) {
-        stored[i] = static_cast<int16_t>(from_float<Stored>(bits_as<T>(transposed[i])).bits);
-      }
-      write_run(stored, count, reinterpret_cast<int16_t*>(to), streamed_);
-    }
+    if (!in_place) write_run(transposed, count, reinterpret_cast<Key*>(to), streamed_);
   }
 
-  // kEmpty's cell part is all ones in 32 bits, and so kNoCell in either type.
-  template <typename L>
-  void write_indices(const typename L::Unit* bins, const Level& level, int64_t count, Index* to) {
-    int32_t* transposed = transposed_cells_.data() + scratch_offset(level);
+  // kEmpty's cell part is all ones, and so kNoCell in either type.
+  void write_indices(const Unit* bins, const Level& level, int64_t count, Index* to) {
+    using Cell = typename L::Cell;
+    Cell* transposed = reinterpret_cast<Cell*>(transposed_cells_.data() + scratch_offset(level));
+    lanes_to_rows<Cell, L::kLanes>(level.bins(), transposed,
+                                   [&](int64_t bin, int lane) { return L::cells_at(bins + bin * L::kUnits, lane); });
     Index* indices = indices_.data() + scratch_offset(level);
-    lanes_to_rows(level.bins(), transposed,
-                  [&](int64_t bin, int lane) { return L::cells_at(bins + bin * L::kUnits, lane); });
     for (int64_t i = 0; i < count; ++i) indices[i] = static_cast<Index>(transposed[i]);
     write_run(indices, count, to, streamed_);
   }
 
   const ForwardArgs& args_;
-  PageAlignedVector<Bits> transposed_;
-  AlignedVector<int16_t> stored_;
+  PageAlignedVector<Key> transposed_;
   PageAlignedVector<int32_t> transposed_cells_;
   AlignedVector<Index> indices_;
   bool streamed_;

@@ -37,7 +37,8 @@ const TargetKernels& target_named(const std::string& name) {
 Reading reading_named(const std::string& name) {
   if (name == "cells") return Reading::kCells;
   if (name == "tables") return Reading::kTables;
-  require(name == "auto", "reading: expected 'auto', 'cells' or 'tables', got '" + name + "'");
+  if (name == "windows") return Reading::kWindows;
+  require(name == "auto", "reading: expected 'auto', 'cells', 'tables' or 'windows', got '" + name + "'");
   return Reading::kAuto;
 }
 
