@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -17,8 +18,8 @@ from spp_ops.detection.detections import Detections
 from spp_ops.detection.detectors.checkpoint import weights_digest
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.engine.config import as_data
-from spp_ops.engine.files import atomic_write, free_folder, is_within, write_json
-from spp_ops.engine.lines import JsonLines
+from spp_ops.engine.files import atomic_write, is_free, is_within, numbered_folders, write_json
+from spp_ops.engine.lines import InUseError, JsonLines
 
 LINES_NAME = "detections.jsonl"
 RESULT_NAMES = ("detections.json", "coco_results.json", "coco_images.json")
@@ -27,6 +28,7 @@ ResultsFormat: TypeAlias = Literal["json", "coco"]
 Row: TypeAlias = dict[str, Any]  # of an image: image, frame (of videos), width, height, drawing, objects
 
 _COMMAND = "spp-ops detect"
+_INNER = "detections"  # folder for results where --out is the working folder
 _LONGEST = 200  # bytes of a drawing's name before its ending: file systems take 255
 _WRITTEN = {".jpg": ".jpg", ".jpeg": ".jpeg", ".png": ".png"}  # endings that drawings keep; the rest become .jpg
 _QUALITY = 92  # of the JPEG files
@@ -47,6 +49,10 @@ class Findings:
         self._rows: dict[tuple[str, int | None], Row] = {(row["image"], row.get("frame")): row for row in lines.rows}
         there = [path.name for path in folder.iterdir()]
         self._taken = {name.casefold() for name in (*there, LINES_NAME, *RESULT_NAMES)}
+
+    def close(self) -> None:
+        """Let other processes have the folder."""
+        self._lines.close()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -144,7 +150,7 @@ def open_findings(
     """Open the folder of a run.
 
     Where `out` has files already, the run gets the next free folder (out-2, out-3, ...), but for a run of the same
-    detector on the same images that did not end: it goes on.
+    detector on the same images that was stopped: it goes on.
 
     Args:
         out: the folder, which may not be there.
@@ -154,26 +160,30 @@ def open_findings(
         overwrite: remove the files of the run in `out` first.
 
     Raises:
-        ValueError: `out` holds no such run; or an image to be read is a file that would be removed.
+        ValueError: `out` holds no such run, or another process has it; or an image to be read is a file that would be
+            removed.
     """
     header = json.loads(json.dumps(header))
-    there = _lines_in(out)
-    if overwrite:
-        _remove_run(out, there, inputs)
-    elif there is not None and (resume or (there.header == header and not _is_finished(out))):
+    if resume or overwrite:
+        place = next(numbered_folders(out, _INNER))
+        lines = _lines_in(place)
+        if overwrite:
+            _remove_run(place, lines, inputs)
+            return Findings(place, JsonLines.start(place / LINES_NAME, header))
+        if lines is None:
+            raise ValueError(f"resume: expected the folder of a detect run, but {place} holds no {LINES_NAME}")
         for name, value in header.items():
-            if name != "images_sha256" and there.header.get(name) != value:
-                raise ValueError(f"resume: the run in {out} has other {name}; expected the detector it began with")
-        return Findings(out, there)
-    elif resume:
-        raise ValueError(f"resume: expected the folder of a detect run, but {out} holds no {LINES_NAME}")
-    while True:
-        folder = out if overwrite else free_folder(out, "detections")
-        try:
-            return Findings(folder, JsonLines.start(folder / LINES_NAME, header))
-        except FileExistsError:  # another process was faster
-            if overwrite:
-                raise
+            if name != "images_sha256" and lines.header.get(name) != value:
+                raise ValueError(f"resume: the run in {place} has other {name}; expected the detector it began with")
+        return Findings(place, lines)
+    for folder in numbered_folders(out, _INNER):
+        with suppress(FileExistsError, InUseError):  # another process was faster, or is at work there
+            if is_free(folder):
+                return Findings(folder, JsonLines.start(folder / LINES_NAME, header))
+            lines = None if _is_finished(folder) else _lines_in(folder)
+            if lines is not None and lines.header == header:
+                return Findings(folder, lines)
+    raise AssertionError("numbers do not end")
 
 
 def image_ids(paths: Sequence[Path]) -> list[int]:
@@ -183,12 +193,17 @@ def image_ids(paths: Sequence[Path]) -> list[int]:
 
 
 def _lines_in(folder: Path) -> JsonLines | None:
-    """The lines of the run in a folder; None where there is none."""
+    """The lines of the run in a folder; None where there is none. An InUseError if another process is at it."""
     try:
         lines = JsonLines.read(folder / LINES_NAME)
-        return lines if lines.header["command"] == _COMMAND else None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+        if isinstance(lines.header, dict) and lines.header.get("command") == _COMMAND:
+            return lines
+        lines.close()
+    except InUseError:
+        raise
+    except (OSError, ValueError):
+        pass
+    return None
 
 
 def _is_finished(folder: Path) -> bool:

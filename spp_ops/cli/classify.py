@@ -77,6 +77,7 @@ def command(
     if json_path is not None and part is not None:
         write_json(json_path, {name: dict(zip(checkpoint.classes, row, strict=True)) for name, row in scores.items()})
         part.path.unlink()
+        part.close()
     table = Table("image", "class")
     table.add_column("score", justify="right")
     for name, row in scores.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -113,42 +114,47 @@ def command(
     notice(sources_summary(sources))
     good = set(readable(sources.images, reading.on_bad, notice, strict=reading.strict))
     bad = {str(path) for row, path in enumerate(sources.images) if row not in good}
-    findings = None
-    if out is not None:
-        header = run_header(runs, detectors, images)
-        findings = open_findings(out, header, sources.files, resume=resume, overwrite=overwrite)
-        if findings.folder != out:
-            notice(f"{out} has files already; results go to {findings.folder}")
-        if len(findings):
-            notice(f"going on with the run in {findings.folder}: {len(findings)} images are there")
-    stream = LineStream() if json_lines else None
-    stills = (
-        still
-        for still in sources.stills()
-        if still.image not in bad and not (findings is not None and findings.knows(still))
-    )
-    work = _detect(detector, stills, None if reading.on_bad == "refuse" else notice)
-    bar = track(work, "images", sources.count, console=console, transient=True, disable=not console.is_terminal)
-    done = objects = 0
-    begun = time.perf_counter()
-    try:
-        for still, pixels, found in bar:
-            row = found_row(still, pixels, found)
-            if findings is not None:
-                row = findings.add(row, pixels, found, draw=not no_images)
-            if stream is not None and not stream.print(row) and findings is None:
-                break  # nobody reads it any more
-            done, objects = done + 1, objects + len(found)
-    except KeyboardInterrupt:
-        if not sources.endless:
-            raise
-    seconds = time.perf_counter() - begun
-    where = ""
-    if findings is not None:
-        findings.finish("coco" if own is not None else results_format, own)
-        done, objects, where = len(findings), findings.objects, f"; see {findings.folder}"
-    rate = f", {done / seconds:.3g} images a second" if done else ""
-    console.print(f"{objects} object{'s' * (objects != 1)} in {done} images{rate}{where}")
+    with ExitStack() as stack:
+        findings = None
+        if out is not None:
+            header = run_header(runs, detectors, images)
+            findings = open_findings(out, header, sources.files, resume=resume, overwrite=overwrite)
+            stack.enter_context(closing(findings))
+            if findings.folder != out:
+                notice(f"{out} has files already; results go to {findings.folder}")
+            if len(findings):
+                notice(f"going on with the run in {findings.folder}: {len(findings)} images are there")
+        stills = (
+            still
+            for still in sources.stills()
+            if still.image not in bad and not (findings is not None and findings.knows(still))
+        )
+        work = _detect(detector, stills, None if reading.on_bad == "refuse" else notice)
+        bar = track(work, "images", sources.count, console=console, transient=True, disable=not console.is_terminal)
+        stream = LineStream() if json_lines else None
+        done = objects = 0
+        begun = time.perf_counter()
+        try:
+            for still, pixels, found in bar:
+                row = found_row(still, pixels, found)
+                if findings is not None:
+                    row = findings.add(row, pixels, found, draw=not no_images)
+                done, objects = done + 1, objects + len(found)
+                if stream is not None and not stream.print(row) and findings is None:
+                    break  # nobody reads it any more
+        except KeyboardInterrupt:
+            if not sources.endless:
+                raise
+        rate = f", {done / (time.perf_counter() - begun):.3g} images a second" if done else ""
+        if findings is None:
+            console.print(_told(objects, done, rate))
+        else:
+            findings.finish("coco" if own is not None else results_format, own)
+            console.print(_told(findings.objects, len(findings), f"{rate}; see {findings.folder}"))
+
+
+def _told(objects: int, images: int, rest: str) -> str:
+    return f"{objects} object{'s' * (objects != 1)} in {images} image{'s' * (images != 1)}{rest}"
 
 
 def _own_ids(annotations: Path, sources: Sources, detector: Detector) -> CocoIds:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -154,8 +155,8 @@ def is_within(path: Path, place: Path) -> bool:
     return root == real or root in real.parents
 
 
-def free_folder(path: Path, inner: str) -> Path:
-    """Return `path` where nothing is in it, else the first of path-2, path-3, ... of which that holds.
+def numbered_folders(path: Path, inner: str) -> Iterator[Path]:
+    """Yield path, path-2, path-3, ...
 
     Args:
         path: of a folder, which may not be there.
@@ -163,11 +164,19 @@ def free_folder(path: Path, inner: str) -> Path:
     """
     if path.name in ("", ".."):
         path = path / inner
-    number, place = 1, path
-    while place.exists() and (not place.is_dir() or any(place.iterdir())):
-        number += 1
-        place = path.with_name(f"{path.name}-{number}")
-    return place
+    yield path
+    for number in count(2):
+        yield path.with_name(f"{path.name}-{number}")
+
+
+def is_free(folder: Path) -> bool:
+    """Say whether a folder is not there, or has nothing in it."""
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+
+
+def free_folder(path: Path, inner: str) -> Path:
+    """Return the first of `numbered_folders` that is free."""
+    return next(folder for folder in numbered_folders(path, inner) if is_free(folder))
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+
+class InUseError(ValueError):
+    """Another process is writing the file."""
 
 
 @dataclass
 class JsonLines:
-    """A first line that says what the file is of, and a line for each result.
+    """A first line that says what the file is of, and a line for each result. One process at a time has the file.
 
     Attributes:
         path: of the file.
@@ -20,8 +25,9 @@ class JsonLines:
 
     path: Path
     header: Any
-    rows: list[Any] = field(default_factory=list)
-    _end: int = 0  # bytes of whole lines
+    rows: list[Any]
+    _file: IO[bytes] = field(repr=False)
+    _end: int  # bytes of whole lines
 
     @staticmethod
     def start(path: Path, header: Any) -> JsonLines:
@@ -31,9 +37,9 @@ class JsonLines:
             FileExistsError: the file is there already.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = JsonLines(path, header)
-        with path.open("xb") as file:
-            lines._end = file.write(_line(header))
+        lines = JsonLines(path, header, [], path.open("x+b"), 0)
+        lines._lock()
+        lines._append(header)
         return lines
 
     @staticmethod
@@ -42,19 +48,44 @@ class JsonLines:
 
         Raises:
             FileNotFoundError: there is no such file.
+            InUseError: another process has it.
             ValueError: it is not such a file; the message names it and the line.
         """
-        whole, newline, _ = path.read_bytes().rpartition(b"\n")
-        header, *rows = [_value(line, f"{path}:{number}") for number, line in enumerate(whole.split(b"\n"), 1)]
-        return JsonLines(path, header, rows, len(whole) + len(newline))
+        lines = JsonLines(path, None, [], path.open("r+b"), 0)
+        try:
+            lines._lock()
+            whole, newline, _ = lines._file.read().rpartition(b"\n")
+            values = [_value(line, f"{path}:{number}") for number, line in enumerate(whole.split(b"\n"), 1)]
+        except BaseException:
+            lines.close()
+            raise
+        lines.header, lines.rows, lines._end = values[0], values[1:], len(whole) + len(newline)
+        return lines
 
     def add(self, row: Any) -> None:
         """Append a result; it is in the file when this returns. NaN and inf, which JSON lacks, are a ValueError."""
-        with self.path.open("r+b") as file:
-            file.seek(self._end)
-            file.truncate()
-            self._end += file.write(_line(row))
+        self._append(row)
         self.rows.append(row)
+
+    def close(self) -> None:
+        """Let other processes have the file."""
+        self._file.close()
+
+    def _append(self, value: Any) -> None:
+        line = json.dumps(value, allow_nan=False).encode() + b"\n"
+        self._file.seek(self._end)
+        self._file.truncate()
+        self._file.write(line)
+        self._file.flush()
+        self._end += len(line)
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InUseError(f"{self.path} is being written by another process") from error
+        except OSError:
+            pass  # a file system without locks
 
 
 def _value(line: bytes, where: str) -> Any:
@@ -62,7 +93,3 @@ def _value(line: bytes, where: str) -> Any:
         return json.loads(line)
     except ValueError as error:
         raise ValueError(f"{where}: expected a line of JSON: {error}") from error
-
-
-def _line(value: Any) -> bytes:
-    return json.dumps(value, allow_nan=False).encode() + b"\n"

@@ -15,6 +15,7 @@ from small_detectors import photo, small_detector
 
 from spp_ops.cli import main
 from spp_ops.detection import ProposalConfig
+from spp_ops.engine.lines import JsonLines
 
 LETTER = "\u4e2d"  # three bytes in a file's name
 FOUND = ("detections.json", "detections.jsonl")
@@ -232,3 +233,34 @@ def test_images_with_something_missing(run: Path, tmp_path: Path) -> None:
     streamed = detect("-", *given[2:], "--bad-images", "skip", input=f"{given[0]}\n{given[1]}\n")
     assert len(streamed.stdout.splitlines()) == 1
     assert streamed.stderr.count("cut.jpg") == 1
+
+
+def test_two_processes_do_not_share_a_folder(photos: list[Path], run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "found"
+    given = [*photos, "--weights", run, "--out", out]
+    assert detect(*given).exit_code == 0
+    (out / "detections.json").unlink()
+    before = contents(out)
+    working = JsonLines.read(out / "detections.jsonl")
+    assert detect(*given).exit_code == 0
+    assert (tmp_path / "found-2" / "detections.json").is_file()
+    for option in ("--resume", "--overwrite"):
+        refused = detect(*given, option)
+        assert refused.exit_code == 2
+        assert "detections.jsonl is being written by another process" in refused.stderr
+    assert contents(out) == before
+    working.close()
+    assert "4 images are there" in detect(*given).output
+
+
+def test_a_stopped_run_in_a_numbered_folder_goes_on(photos: list[Path], run: Path, tmp_path: Path) -> None:
+    out = photos[0].parent
+    given = [*photos, "--weights", run, "--out", out]
+    assert detect(*given).exit_code == 0
+    numbered = tmp_path / "photos-2"
+    (numbered / "detections.json").unlink()
+    result = detect(*given)
+    assert result.exit_code == 0, result.output
+    assert "4 images are there" in result.output
+    assert (numbered / "detections.json").is_file()
+    assert not (tmp_path / "photos-3").exists()
