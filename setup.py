@@ -26,7 +26,17 @@ OLDEST_TORCH = (2, 11)
 if tuple(int(part) for part in torch.__version__.split(".")[:2]) < OLDEST_TORCH:
     sys.exit(f"spp_ops: torch {torch.__version__} is too old: expected 2.11 or later")
 
-DEFAULT_CUDA_ARCHS = "8.0;9.0;10.0+PTX"
+# GPUs to compile for, and the first release of the CUDA toolkit that can. The last one that it can comes as PTX too,
+# from which a driver compiles for GPUs that are newer.
+CUDA_ARCHS = {
+    "7.5": (10, 0),
+    "8.0": (11, 0),
+    "8.6": (11, 1),
+    "8.9": (11, 8),
+    "9.0": (11, 8),
+    "10.0": (12, 8),
+    "12.0": (12, 8),
+}
 OLDEST_COMPILERS = {"GCC": 12, "Clang": 14}  # C++20
 TORCH_TARGET = "0x020b000000000000"  # the stable ABI of torch 2.11, which every later release keeps
 PYTHON_TARGET = "0x030A0000"  # the limited API of Python 3.10
@@ -69,6 +79,12 @@ def toolkit_version() -> str:
     """Return the release of the CUDA toolkit that compiles the kernels, as 13.0."""
     found = re.search(r"release (\d+\.\d+)", nvcc_says("--version"))
     return found.group(1) if found else "unknown"
+
+
+def default_archs(toolkit: str) -> str:
+    """Return what a toolkit of this release compiles for, as TORCH_CUDA_ARCH_LIST has it."""
+    release = tuple(int(number) for number in re.findall(r"\d+", toolkit)) or max(CUDA_ARCHS.values())
+    return ";".join(arch for arch, first in CUDA_ARCHS.items() if first <= release) + "+PTX"
 
 
 def toolkit_libraries() -> list[str]:
@@ -130,7 +146,7 @@ def cuda_library() -> Extension:
 
     It brings its own CUDA runtime and finds the rest in the torch that loads it, whichever CUDA that was built with.
     """
-    archs = os.environ.setdefault("TORCH_CUDA_ARCH_LIST", DEFAULT_CUDA_ARCHS)
+    archs = os.environ.setdefault("TORCH_CUDA_ARCH_LIST", default_archs(toolkit_version()))
     facts = {"SPP_CUDA_VERSION": toolkit_version(), "SPP_CUDA_ARCHS": archs.replace(";", " ")}
     glue = [file for file in sources("ops/*.cpp") if Path(file).name not in CPU_REGISTRATIONS]
     return library(

@@ -1,8 +1,9 @@
-"""What each CUDA kernel takes of a multiprocessor: registers, spills, shared memory; and how many warps share it.
+"""What each CUDA kernel takes of a multiprocessor, and what its loops execute: counted without a GPU.
 
-``python -m benchmarks.kernel_resources [--arch 80 90 100] [--write PAGE]`` compiles the kernels with nvcc (no GPU
-needed), asks the sources for the size of their blocks on MAIN, and prints a Markdown table, or puts it at the end of a
-page. The exit code is 1 where a kernel spills registers, 2 where nvcc is missing or fails.
+``python -m benchmarks.kernel_resources [--arch 80 90 100 120] [--write PAGE] [--record JSON]`` compiles the kernels
+with nvcc, asks the sources for the size of their blocks on MAIN, counts instructions in the machine code
+(kernel_sass.py), and prints Markdown tables, or puts them at the end of a page. The record is what a test holds later
+counts against. The exit code is 1 where a kernel spills registers, 2 where nvcc or cuobjdump is missing or fails.
 """
 
 from __future__ import annotations
@@ -17,21 +18,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.kernel_sass import Counts, disassemble, loop_table, loops, summary
+from spp_ops.engine.files import write_json
+
 KERNELS = Path(__file__).resolve().parents[1] / "csrc" / "kernels" / "cuda"
 FLAGS = ("-std=c++20", "-O3", "-fmad=false")  # as setup.py compiles them
-ARCHS = (80, 90, 100)
+ARCHS = (80, 90, 100, 120)
 BEGIN = "<!-- from here on written by benchmarks/kernel_resources.py -->"
 
 WARP = 32
 REGISTERS = 16384  # of a quarter of a multiprocessor
 REGISTER_UNIT = 256  # in which a warp gets them
-MOST_WARPS = 64
+MOST_WARPS = {120: 48}
+USUAL_MOST_WARPS = 64
 MOST_BLOCKS = 32
-SHARED_BYTES = {80: 164 * 1024}  # of a multiprocessor
-NEWER_SHARED_BYTES = 228 * 1024  # from sm_90 on
+SHARED_BYTES = {80: 164 * 1024, 120: 100 * 1024}  # of a multiprocessor
+USUAL_SHARED_BYTES = 228 * 1024
 SYSTEM_SHARED_BYTES = 1024  # that every block takes besides its own
 
-# Blocks on MAIN: 2,400 cells, 50 bins; `scatter_gradients` adds one channel a block there.
+# Blocks on MAIN: 2,400 cells, 50 bins; `scatter_gradients` adds one channel a block there. `pool_resident` as on sm_90
+# and sm_100: four tables.
 PROBE = """
 #include <cstdio>
 #include "resident_plan.h"
@@ -43,6 +49,15 @@ template <typename Sums> void scatter(const char* name) {
   std::printf("%s %d %zu\\n", name, kScatterThreads, scatter_shared_bytes<Sums>(1, 40 * 60));
 }
 int main() {
+  const int64_t levels[] = {6, 6, 3, 3, 2, 2, 1, 1};
+  ResidentArgs resident{};
+  resident.pyramid = spp::make_pyramid(levels, 4);
+  resident.per_row = 36;
+  resident.merged = 14;
+  resident.table_vectors = 4 * 40 * 60;
+  choose_batch(resident, 4, 227 * 1024, 228 * 1024);
+  std::printf("project_bins %d 0\\n", kProjectBinsThreads);
+  std::printf("pool_resident %d %zu\\n", kResidentThreads, resident_shared_bytes(resident.table_vectors, resident, 4));
   std::printf("project_rows %d 0\\n", kProjectThreads);
   std::printf("build_tables %d %zu\\n", kTableThreads, table_shared_bytes(kMaxDoublings));
   std::printf("pool_windows %d %zu\\n", kPoolWarps * kWarpSize, pool_shared_bytes(50));
@@ -77,8 +92,9 @@ class Kernel:
         per_warp = -(-self.registers * WARP // REGISTER_UNIT) * REGISTER_UNIT
         block_warps = block.threads // WARP
         by_registers = REGISTERS // per_warp * 4 // block_warps
-        by_shared = SHARED_BYTES.get(arch, NEWER_SHARED_BYTES) // (block.shared + SYSTEM_SHARED_BYTES)
-        return min(by_registers, by_shared, MOST_WARPS // block_warps, MOST_BLOCKS) * block_warps
+        by_shared = SHARED_BYTES.get(arch, USUAL_SHARED_BYTES) // (block.shared + SYSTEM_SHARED_BYTES)
+        most = MOST_WARPS.get(arch, USUAL_MOST_WARPS) // block_warps
+        return min(by_registers, by_shared, most, MOST_BLOCKS) * block_warps
 
 
 def nvcc(*arguments: str, source: str | None = None) -> str:
@@ -95,13 +111,25 @@ def nvcc(*arguments: str, source: str | None = None) -> str:
     return done.stdout + done.stderr
 
 
-def compile_kernels(arch: int) -> list[Kernel]:
-    """Compile all kernels for one architecture."""
+def compile_kernels(arch: int, folder: Path) -> list[Kernel]:
+    """Compile all kernels for one architecture; the cubins stay in the folder."""
     found: list[Kernel] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for source in sorted(KERNELS.glob("*.cu")):
-            found += parse(nvcc(f"-arch=sm_{arch}", "-Xptxas", "-v", "-cubin", "-o", f"{folder}/cubin", str(source)))
+    for source in sorted(KERNELS.glob("*.cu")):
+        cubin = folder / f"{source.stem}.{arch}.cubin"
+        found += parse(nvcc(f"-arch=sm_{arch}", "-Xptxas", "-v", "-cubin", "-o", str(cubin), str(source)))
     return sorted(found, key=lambda kernel: kernel.name)
+
+
+def count_loops(arch: int, folder: Path) -> dict[str, dict[str, int]]:
+    """Count the loops of all kernels of one architecture, in the cubins of the folder; make them if need be."""
+    if not any(folder.glob(f"*.{arch}.cubin")):
+        compile_kernels(arch, folder)
+    counted = {
+        readable(name): summary(loops(code))
+        for cubin in sorted(folder.glob(f"*.{arch}.cubin"))
+        for name, code in disassemble(cubin).items()
+    }
+    return dict(sorted(counted.items()))
 
 
 def parse(report: str) -> Iterator[Kernel]:
@@ -148,7 +176,8 @@ def table(compiled: dict[int, list[Kernel]], found: dict[str, Block]) -> str:
         cells = [f"`{kernels[0].name}`", f"{block.threads}", f"{block.shared:,}"]
         for arch, kernel in zip(compiled, kernels, strict=True):
             spilled = f", {kernel.spilled} bytes SPILLED" if kernel.spilled else ""
-            cells.append(f"{kernel.registers}, {kernel.warps(arch, block)} warps{spilled}")
+            warps = kernel.warps(arch, block)
+            cells.append(f"{kernel.registers}, {f'{warps} warps' if warps else 'a smaller block'}{spilled}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -159,13 +188,13 @@ def release() -> str:
     return found.group(1) if found else "unknown"
 
 
-def report(compiled: dict[int, list[Kernel]], found: dict[str, Block]) -> str:
-    """Return the table and what it says."""
+def report(compiled: dict[int, list[Kernel]], counts: Counts, found: dict[str, Block]) -> str:
+    """Return the tables and what they say."""
     spilling = sum(kernel.spilled > 0 for kernels in compiled.values() for kernel in kernels)
     return (
         f"nvcc {release()}; {spilling or 'no'} kernels spill registers. A cell holds the "
         "registers of a thread and the warps that share a multiprocessor,\nof 64 at most; block and shared memory are "
-        "those of MAIN.\n\n" + table(compiled, found)
+        "those of MAIN.\n\n" + table(compiled, found) + "\n" + loop_table(counts)
     )
 
 
@@ -174,13 +203,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", type=int, nargs="+", default=ARCHS, help="compute capabilities, as 90")
     parser.add_argument("--write", type=Path, metavar="PAGE", help=f"replace what follows {BEGIN!r} on this page")
+    parser.add_argument("--record", type=Path, metavar="JSON", help="write the counts of all loops to this file")
     arguments = parser.parse_args()
     try:
-        compiled = {arch: compile_kernels(arch) for arch in arguments.arch}
-        text = report(compiled, blocks())
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            compiled = {arch: compile_kernels(arch, folder) for arch in arguments.arch}
+            counts = {str(arch): count_loops(arch, folder) for arch in arguments.arch}
+            text = report(compiled, counts, blocks())
     except RuntimeError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    if arguments.record is not None:
+        write_json(arguments.record, {"nvcc": release(), "counts": counts})
     if arguments.write is None:
         sys.stdout.write(text)
     else:

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#if defined(__CUDACC__)
+#if defined(__CUDACC__) || defined(__HIP__)
 #define SPP_HOST_DEVICE __host__ __device__
 #else
 #define SPP_HOST_DEVICE

@@ -544,7 +544,7 @@ FAULTS = [
     ),
     *_faults(
         "cuda/launch.h",
-        ("error left behind", "cudaGetLastError();  // reported", "// reported"),
+        ("error left behind", "static_cast<void>(cudaGetLastError());  // reported", "// reported"),
         ("grid too wide", "smaller(shape.grid_x, max_grid_x())", "shape.grid_x"),
         (
             "shared memory not asked for",

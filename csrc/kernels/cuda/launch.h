@@ -25,7 +25,7 @@ SPP_HOST_DEVICE constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_d
 
 inline void check(cudaError_t error, const std::string& what) {
   if (error == cudaSuccess) return;
-  cudaGetLastError();  // reported here, it must not meet whoever asks next
+  static_cast<void>(cudaGetLastError());  // reported here, it must not meet whoever asks next
   throw std::runtime_error("spp_ops: " + what + ": " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) +
                            ")");
 }

@@ -209,7 +209,7 @@ class WindowPool {
 };
 
 template <typename T, typename Index>
-__global__ void __launch_bounds__(kPoolWarps* kWarpSize, kPoolBlocks)
+__global__ void SPP_LAUNCH_BOUNDS(kPoolWarps* kWarpSize, kPoolBlocks)
     pool_windows(const __grid_constant__ PoolArgs args) {
   using Bin = Vector<Entries<T, Index>>;
   SharedArena arena;

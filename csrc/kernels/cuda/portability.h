@@ -4,11 +4,14 @@
 // go different ways.
 #pragma once
 
-#if defined(__HIP_PLATFORM_AMD__)
+#if defined(__HIP__)
 #include "portability_hip.h"
 #else
 
 #include <cuda_runtime.h>
+
+// Threads of a block, and how many blocks are to share a multiprocessor, registers permitting.
+#define SPP_LAUNCH_BOUNDS(threads, blocks) __launch_bounds__(threads, blocks)
 
 namespace spp::cuda {
 

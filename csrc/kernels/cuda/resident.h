@@ -249,7 +249,7 @@ class ResidentBlock {
 };
 
 template <typename T, typename Index>
-__global__ void __launch_bounds__(kResidentThreads, kResidentBlocks)
+__global__ void SPP_LAUNCH_BOUNDS(kResidentThreads, kResidentBlocks)
     pool_resident(const __grid_constant__ ResidentArgs args) {
   for (int64_t block = blockIdx.x; block < args.blocks; block += gridDim.x) {
     ResidentBlock<T, Index>(args, block, SharedArena()).run();

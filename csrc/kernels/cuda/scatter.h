@@ -197,7 +197,7 @@ class ScatterBlock {
 };
 
 template <typename T, typename Index, typename Sums>
-__global__ void __launch_bounds__(kScatterThreads, kScatterBlocks)
+__global__ void SPP_LAUNCH_BOUNDS(kScatterThreads, kScatterBlocks)
     scatter_gradients(const __grid_constant__ ScatterArgs args) {
   for (int64_t block = blockIdx.x; block < args.blocks; block += gridDim.x) {
     ScatterBlock<T, Index, Sums>(args, block).run();
