@@ -1,12 +1,13 @@
 """The public functions: spatial pyramid pooling of windows and of whole maps (paper, section 2.2 and 5)."""
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from spp_ops._core import checks, geometry, other_devices
+from spp_ops._core import checks, fallback, geometry
 from spp_ops._core.checks import Levels
 from spp_ops.projection import Projection, as_projections
 
@@ -17,7 +18,7 @@ DEFAULT_TARGET_AREA = 224.0**2
 def roi_spatial_pyramid_pool(
     features: Tensor | Sequence[Tensor],
     rois: Tensor | Sequence[Tensor],
-    levels: Levels = DEFAULT_LEVELS,
+    levels: int | Levels = DEFAULT_LEVELS,
     projection: float | Projection | Sequence[float | Projection] = 1.0,
     *,
     map_index: Tensor | None = None,
@@ -40,7 +41,7 @@ def roi_spatial_pyramid_pool(
         rois: Boxes [R, 5] of (image index, x1, y1, x2, y2) in image pixels, 0-based, last pixel included; or N tensors
             [R_i, 4] without the index. Any float dtype; corners are projected in float64 if they are float64, else in
             float32.
-        levels: Bins a side, or (rows, columns), of each level.
+        levels: Bins a side, or (rows, columns), of each level; a plain int is one level.
         projection: How boxes fall on maps: torchvision's `spatial_scale`, or a `Projection`; or one of either a map.
         map_index: Integers [R]: the map that serves each window. None: the map on which the box, scaled as the
             projection's `image_scale` says, has the area nearest to `target_area` (of equally near ones the first).
@@ -65,8 +66,8 @@ def roi_spatial_pyramid_pool(
     if out is not None:
         bins = sum(rows * columns for rows, columns in pairs)
         checks.output(out, maps[0], boxes.size(0), maps[0].size(1) * bins)
-    if boxes.device.type not in other_devices.WITH_KERNELS:
-        elsewhere = other_devices.pool(maps, boxes, pairs, rules, map_index=chosen, target_area=area)
+    if boxes.device.type not in fallback.WITH_KERNELS:
+        elsewhere = fallback.roi_spatial_pyramid_pool(maps, boxes, pairs, rules, map_index=chosen, target_area=area)
         return elsewhere if out is None else out.copy_(elsewhere)
     numbers = [number for rule in rules for number in rule.numbers()]
     flat_levels = [number for pair in pairs for number in pair]
@@ -78,12 +79,12 @@ def roi_spatial_pyramid_pool(
     return pooled
 
 
-def spatial_pyramid_pool(features: Tensor, levels: Levels = DEFAULT_LEVELS) -> Tensor:
+def spatial_pyramid_pool(features: Tensor, levels: int | Levels = DEFAULT_LEVELS) -> Tensor:
     """Max-pool whole maps into the bins of a spatial pyramid: the SPP layer (paper, section 2.2).
 
     Args:
         features: Map [N, C, H, W]; float16, bfloat16, float32 or float64, any strides.
-        levels: Bins a side, or (rows, columns), of each level.
+        levels: Bins a side, or (rows, columns), of each level; a plain int is one level.
 
     Returns:
         Tensor [N, C * M], whatever H and W; laid out as by `roi_spatial_pyramid_pool`.
@@ -100,7 +101,7 @@ def spatial_pyramid_pool(features: Tensor, levels: Levels = DEFAULT_LEVELS) -> T
     return roi_spatial_pyramid_pool(features, boxes, levels, Projection.cells())
 
 
-def split_levels(pooled: Tensor, levels: Levels, channels: int) -> list[Tensor]:
+def split_levels(pooled: Tensor, levels: int | Levels, channels: int) -> list[Tensor]:
     """The levels of pooled rows as maps: views, no copy.
 
     Args:
@@ -118,8 +119,9 @@ def split_levels(pooled: Tensor, levels: Levels, channels: int) -> list[Tensor]:
     if not isinstance(pooled, Tensor):
         raise TypeError(f"pooled: expected a Tensor, got {type(pooled).__name__}")
     checks.require_strided("pooled", pooled)
-    if not isinstance(channels, int) or channels < 0:
-        raise ValueError(f"channels: expected a number of channels, got {channels!r}")
+    if not isinstance(channels, Integral) or channels < 0:
+        raise ValueError(f"channels: expected a number of channels, got {checks.shown(channels)}")
+    channels = int(channels)
     sizes = [channels * rows * columns for rows, columns in pairs]
     if pooled.dim() != 2 or pooled.size(1) != sum(sizes):
         raise ValueError(f"pooled: expected [R, {sum(sizes)}] for these levels and channels, got {list(pooled.shape)}")

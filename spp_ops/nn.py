@@ -19,10 +19,9 @@ class SpatialPyramidPool2d(nn.Module):
         levels: numbers of bins along each side, or (rows, columns) pairs.
     """
 
-    def __init__(self, levels: Levels = DEFAULT_LEVELS) -> None:
+    def __init__(self, levels: int | Levels = DEFAULT_LEVELS) -> None:
         super().__init__()
-        checks.level_pairs(levels)
-        self.levels = tuple(levels)
+        self.levels = checks.level_tuple(levels)
 
     def forward(self, features: Tensor) -> Tensor:
         """[N, C, H, W] -> [N, C * M], M bins in all; levels in the order given, each (channel, row, column)."""
@@ -44,13 +43,12 @@ class RoISpatialPyramidPool(nn.Module):
 
     def __init__(
         self,
-        levels: Levels = DEFAULT_LEVELS,
+        levels: int | Levels = DEFAULT_LEVELS,
         projection: Projections = 1.0,
         target_area: float = DEFAULT_TARGET_AREA,
     ) -> None:
         super().__init__()
-        checks.level_pairs(levels)
-        self.levels = tuple(levels)
+        self.levels = checks.level_tuple(levels)
         self.projection = projection
         self.target_area = target_area
 

@@ -15,16 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from numbers import Real
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+from spp_ops._core import checks
+from spp_ops._core.checks import shown
+from spp_ops._core.limits import LIMITS
 from spp_ops.receptive_field import ReceptiveField
 
 Number = TypeVar("Number")
 Pair: TypeAlias = Number | tuple[Number, Number]  # one number for both axes, or (x, y)
-
-PROJECTION_NUMBERS = 17  # that encode a rule (kProjectionNumbers in csrc/kernels/window.h)
-LARGEST = 1e30  # scales, strides and offsets must survive float32
-LARGEST_SHIFT = 2**30
 
 
 class RoundOp(IntEnum):
@@ -134,7 +133,7 @@ class Projection:
     def receptive_field(
         receptive_field: ReceptiveField, image_scale: Pair[float] = 1.0, inset: float = 6.5
     ) -> Projection:
-        """The rule of the SPP-net authors' code: cells whose receptive fields are centerd nearest the box's corners.
+        """The rule of the SPP-net authors' code: cells whose receptive fields are centered nearest the box's corners.
 
         The box is first shrunk by `inset` pixels on each side. Windows are clamped to the map and never empty: a
         reversed one becomes its middle cell.
@@ -191,7 +190,7 @@ def as_projections(projection: Projections, maps: int) -> list[Projection]:
     Raises:
         TypeError, ValueError: naming ``projection`` and what was expected.
     """
-    if not isinstance(projection, Sequence) or isinstance(projection, str):
+    if not checks.is_sequence(projection):
         return [_as_projection("projection", projection)] * maps
     if len(projection) != maps:
         raise ValueError(f"projection: expected one per feature map ({maps}), got {len(projection)}")
@@ -212,22 +211,22 @@ def _check_parts(argument: str, rule: Projection) -> None:
     """Refuse a rule that was put together from parts and cannot be computed."""
     for axis in (rule.x, rule.y):
         if not isinstance(axis, AxisRule) or not all(isinstance(c, CornerRule) for c in (axis.low, axis.high)):
-            raise TypeError(f"{argument}: expected an AxisRule of two CornerRules for x and y, got {axis!r}")
+            raise TypeError(f"{argument}: expected an AxisRule of two CornerRules for x and y, got {shown(axis)}")
         _number(f"{argument}.image_scale", axis.image_scale, positive=True)
         _number(f"{argument}.stride", axis.stride, positive=True)
         for corner in (axis.low, axis.high):
             _number(f"{argument}.offset", corner.offset)
-            if not isinstance(corner.shift, int) or abs(corner.shift) > LARGEST_SHIFT:
-                raise ValueError(f"{argument}.shift: expected at most {LARGEST_SHIFT} cells, got {corner.shift!r}")
+            if not isinstance(corner.shift, int) or abs(corner.shift) > LIMITS.shift:
+                raise ValueError(f"{argument}.shift: expected at most {LIMITS.shift} cells, got {shown(corner.shift)}")
             if corner.round_op not in list(RoundOp):
-                raise ValueError(f"{argument}.round_op: expected a RoundOp, got {corner.round_op!r}")
+                raise ValueError(f"{argument}.round_op: expected a RoundOp, got {shown(corner.round_op)}")
     if rule.fit not in list(Fit):
-        raise ValueError(f"{argument}.fit: expected a Fit, got {rule.fit!r}")
+        raise ValueError(f"{argument}.fit: expected a Fit, got {shown(rule.fit)}")
 
 
-def _pair(argument: str, value: object, *, positive: bool = False) -> tuple[float, float]:
+def _pair(argument: str, value: Any, *, positive: bool = False) -> tuple[float, float]:
     """(x, y) of one number for both axes or of a pair."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if checks.is_sequence(value):
         if len(value) != 2:
             raise ValueError(f"{argument}: expected one number or a pair (x, y), got {len(value)} numbers")
         return _number(f"{argument}[0]", value[0], positive=positive), _number(
@@ -238,12 +237,10 @@ def _pair(argument: str, value: object, *, positive: bool = False) -> tuple[floa
 
 
 def _number(argument: str, value: object, *, positive: bool = False) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{argument}: expected a number, got {type(value).__name__}")
-    number = float(value)
-    least = 1 / LARGEST if positive else -LARGEST
-    if not least <= number <= LARGEST:  # nor is NaN
-        raise ValueError(f"{argument}: expected a finite{' positive' if positive else ''} number, got {value}")
+    number = checks.as_float(argument, value)
+    least = 1 / LIMITS.number if positive else -LIMITS.number
+    if not least <= number <= LIMITS.number:  # nor is NaN
+        raise ValueError(f"{argument}: expected a finite{' positive' if positive else ''} number, got {shown(value)}")
     return number
 
 

@@ -19,7 +19,7 @@ from spp_ops.projection import Projections, as_projections
 def roi_spatial_pyramid_pool(
     features: Tensor | Sequence[Tensor],
     rois: Tensor | Sequence[Tensor],
-    levels: Levels = (6, 3, 2, 1),
+    levels: int | Levels = (6, 3, 2, 1),
     projection: Projections = 1.0,
     *,
     map_index: Tensor | None = None,
@@ -51,7 +51,7 @@ def roi_spatial_pyramid_pool(
     return out.copy_(pooled)
 
 
-def spatial_pyramid_pool(features: Tensor, levels: Levels = (6, 3, 2, 1)) -> Tensor:
+def spatial_pyramid_pool(features: Tensor, levels: int | Levels = (6, 3, 2, 1)) -> Tensor:
     """`spp_ops.spatial_pyramid_pool` in plain PyTorch: the window of every image is its whole map."""
     features = checks.one_map(features)
     pairs = checks.level_pairs(levels)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from agreement import assert_same
@@ -13,6 +16,9 @@ from torch import Tensor
 
 import spp_ops
 from spp_ops import reference
+from spp_ops._core.checks import shown
+from spp_ops._core.limits import LIMITS
+from spp_ops.nn import RoISpatialPyramidPool, SpatialPyramidPool2d
 from spp_ops.projection import CornerRule, Fit, Projection, RoundOp
 
 NAN, INF = float("nan"), float("inf")
@@ -42,6 +48,10 @@ ARGUMENTS: dict[str, list[Any]] = {
         MAP[:, :, :0],
         MAP[:, :, :, :0],
         MAP.to_sparse(),
+        torch.nested.nested_tensor([MAP[0], MAP[1]]),
+        torch.nested.nested_tensor([MAP[0], MAP[1]], layout=torch.jagged),
+        torch.masked.masked_tensor(MAP, MAP > 0),
+        [MAP, torch.masked.masked_tensor(MAP, MAP > 0)],
     ],
     "rois": [
         None,
@@ -62,13 +72,18 @@ ARGUMENTS: dict[str, list[Any]] = {
         [ROIS[:, 1:], ROIS],
         [ROIS[:, 1:], ROIS[0, 1:]],
         [ROIS[:, 1:], None],
-        [ROIS[:, 1:], ROIS[:, 1:].double()],
         [ROIS[:, 1:].int()] * 2,
+        [ROIS[:, 1:], ROIS[:, 1:].to("meta")],
         [],
+        torch.nested.nested_tensor([ROIS[:, 1:]] * 2),
+        torch.nested.nested_tensor([ROIS[:, 1:]] * 2, layout=torch.jagged),
+        torch.masked.masked_tensor(ROIS, ROIS > 0),
+        [torch.masked.masked_tensor(ROIS[:, 1:], ROIS[:, 1:] > 0)] * 2,
     ],
     "levels": [
         None,
-        6,
+        0,
+        True,
         (),
         [0],
         (2, -1),
@@ -86,9 +101,20 @@ ARGUMENTS: dict[str, list[Any]] = {
         (4096, 4096),
         {6: 1},
         torch.tensor([6, 3]),
+        (10**5000,),
+        [1.5] * 10**6,
+        [list(range(10**6))],
+        [1] * 10**6,
+        (np.float64(3),),
+        (np.bool_(True),),
+        np.array([1.5, 2]),
+        np.array(2),
+        np.zeros((1000, 1000)),
+        ([[1] * 10**6, 2],),
     ],
     "projection": [
-        *(None, "1", 0, -1.0, NAN, INF, 1e-45, 1e40, True, [], [1.0, 1.0], [None], ROIS, 1j),
+        *(None, "1", 0, -1.0, NAN, INF, 1e-45, 1e40, True, [], [1.0, 1.0], [None], ROIS, 1j, 10**5000, -(10**5000)),
+        *("1" * 10**6, [1.0] * 10**6, np.array([1.0, 1.0]), np.array(1.0), np.array(["1"])),
         *(
             Projection(replace(AXIS, **part), AXIS, Fit.AS_IS)
             for part in (
@@ -97,12 +123,16 @@ ARGUMENTS: dict[str, list[Any]] = {
                 {"image_scale": -1.0},
                 {"low": CornerRule(INF, RoundOp.CEIL, 0)},
                 {"high": CornerRule(0.0, RoundOp.CEIL, 2**40)},
+                {"high": CornerRule(0.0, RoundOp.CEIL, 10**5000)},
+                {"high": CornerRule("1" * 10**6, RoundOp.CEIL, 1)},
                 {"high": CornerRule(0.0, 3, 0)},
                 {"high": None},
             )
         ),
         Projection(AXIS, AXIS, 7),
         Projection(AXIS, None, Fit.AS_IS),
+        Projection(AXIS, [1] * 10**6, Fit.AS_IS),
+        Projection(AXIS, AXIS, "1" * 10**6),
     ],
     "map_index": [
         [0, 0],
@@ -116,7 +146,7 @@ ARGUMENTS: dict[str, list[Any]] = {
         torch.zeros(2, dtype=torch.long).to_sparse(),
         torch.zeros(2, dtype=torch.long, device="meta"),
     ],
-    "target_area": [0, -1.0, NAN, INF, None, "large"],
+    "target_area": [0, -1.0, NAN, INF, None, "large", 10**5000, Fraction(-(10**5000)), "1" * 10**6],
     "out": [
         torch.empty(2, 149),
         torch.empty(3, 150),
@@ -135,9 +165,13 @@ CASES = [(name, value) for name, values in ARGUMENTS.items() for value in values
 
 
 def text(value: object) -> str:
+    if isinstance(value, Tensor) and value.is_nested:
+        return f"nested {value.layout}"
     if isinstance(value, Tensor):
         return f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)} {value.device}"
-    return f"{type(value).__name__} {value}"[:40].split("\n", maxsplit=1)[0]
+    if isinstance(value, Sequence) and len(value) > 1000:
+        return f"{len(value)} of {type(value[0]).__name__}"
+    return f"{type(value).__name__} {shown(value)}"[:40].split("\n", maxsplit=1)[0]
 
 
 @pytest.mark.parametrize("pool", POOLS, ids=["kernels", "reference"])
@@ -147,6 +181,7 @@ def test_argument(name: str, value: object, pool: Callable[..., Tensor]) -> None
     with pytest.raises((TypeError, ValueError), match=rf"^{name}\b") as error:
         pool(**arguments)
     assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 400
 
 
 @pytest.mark.parametrize("value", ARGUMENTS["features"], ids=text)
@@ -178,6 +213,7 @@ def test_levels(levels: Any) -> None:
         ([1, 2], 3, "pooled"),
         (torch.empty(2, 150).to_sparse(), 3, "pooled"),
         (torch.empty(2, 150), -3, "channels"),
+        (torch.empty(2, 150), -(10**5000), "channels"),
         (torch.empty(2, 150), 3.0, "channels"),
     ],
     ids=text,
@@ -194,6 +230,89 @@ def test_out_gives_no_gradient() -> None:
             pool(features, ROIS, out=out)
         with torch.no_grad():
             assert_same(pool(features, ROIS, out=out), pool(MAP, ROIS))
+
+
+@pytest.mark.parametrize(
+    ("levels", "plain"),
+    [
+        (7, (7,)),
+        (np.int64(7), (7,)),
+        ((np.int64(3), 1), (3, 1)),
+        (np.array([6, 3]), (6, 3)),
+        (np.array([[2, 3], [1, 4]], dtype=np.uint8), ((2, 3), (1, 4))),
+        ([(np.int32(2), 3), np.array([1, 4])], ((2, 3), (1, 4))),
+    ],
+    ids=str,
+)
+def test_levels_of_numpy_and_a_plain_one(levels: Any, plain: Any) -> None:
+    expected = spp_ops.roi_spatial_pyramid_pool(MAP, ROIS, plain)
+    for pool in POOLS:
+        assert_same(pool(MAP, ROIS, levels), expected)
+    assert_same(RoISpatialPyramidPool(levels)(MAP, ROIS), expected)
+    assert_same(SpatialPyramidPool2d(levels)(MAP), spp_ops.spatial_pyramid_pool(MAP, plain))
+    assert len(spp_ops.split_levels(expected, levels, np.int64(3))) == len(plain)  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy() -> None:
+    scales = np.array([0.5, 0.25], dtype=np.float32)
+    expected = spp_ops.roi_spatial_pyramid_pool([MAP, MAP], ROIS, 2, [0.5, 0.25], target_area=9.0)
+    for pool in POOLS:
+        assert_same(pool([MAP, MAP], ROIS, 2, scales, target_area=np.int64(9)), expected)
+    assert Projection.rounded(scales) == Projection.rounded((0.5, 0.25))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "computed"),
+    [
+        ([torch.float32, torch.float64], torch.float64),
+        ([torch.float16, torch.bfloat16], torch.float32),
+        ([torch.bfloat16, torch.float64], torch.float64),
+    ],
+)
+def test_boxes_of_several_types_take_the_widest(dtypes: list[torch.dtype], computed: torch.dtype) -> None:
+    corners = [torch.tensor([[0.3, 0.4, 4.6, 4.2]]).to(dtype) for dtype in dtypes]
+    together = torch.cat([torch.cat([torch.full((1, 1), i), c], 1).to(computed) for i, c in enumerate(corners)])
+    for pool in POOLS:
+        assert_same(pool(MAP, corners, 3, 0.9), pool(MAP, together, 3, 0.9))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.float16])
+def test_no_boxes_are_of_any_type(dtype: torch.dtype) -> None:
+    none = torch.empty(0, 4, dtype=dtype)
+    for pool in POOLS:
+        assert_same(pool(MAP, [none, ROIS[:1, 1:]]), pool(MAP, [ROIS[:0, 1:], ROIS[:1, 1:]]))
+        assert pool(MAP, torch.empty(0, 5, dtype=dtype)).shape == (0, 150)
+        assert pool(MAP, [none, none]).shape == (0, 150)
+
+
+@pytest.mark.parametrize(("dtype", "countable"), [(torch.bfloat16, 256), (torch.float16, 2048)])
+def test_images_that_a_type_cannot_count_are_not_taken_for_others(dtype: torch.dtype, countable: int) -> None:
+    """In bfloat16 image 257 would be image 256 or 258."""
+    images = torch.arange(countable + 2.0).view(-1, 1, 1, 1)
+    rois = torch.tensor([[countable, 0, 0, 0, 0]], dtype=dtype)
+    for pool in POOLS:
+        assert pool(images[:-1], rois, 1).item() == countable
+        with pytest.raises(ValueError, match=rf"^rois: expected a wider dtype.*counts images to {countable} only"):
+            pool(images, rois, 1)
+        assert_same(pool(images, [rois[:, 1:]] * len(images), 1), images.flatten(1))
+
+
+@pytest.mark.parametrize("boxes_format", ["XYWH", "CXCYWH", "XYWHR", "CXCYWHR"])
+def test_boxes_that_say_they_are_no_corners_are_refused(boxes_format: str) -> None:
+    tv_tensors = pytest.importorskip("torchvision.tv_tensors")
+    columns = len(boxes_format.replace("CXCY", "XY"))
+    boxes = tv_tensors.BoundingBoxes(torch.ones(2, columns), format=boxes_format, canvas_size=(8, 9))
+    for pool in (*POOLS, spp_ops.check_rois):
+        with pytest.raises(ValueError, match=rf"^rois: expected corners.*BoundingBoxes in format {boxes_format};"):
+            pool(MAP, boxes if columns == 5 else [boxes, boxes])
+
+
+def test_boxes_that_say_they_are_corners_are_taken() -> None:
+    tv_tensors = pytest.importorskip("torchvision.tv_tensors")
+    corners = [ROIS[:1, 1:], ROIS[1:, 1:]]
+    boxes = [tv_tensors.BoundingBoxes(each, format="XYXY", canvas_size=(8, 9)) for each in corners]
+    for pool in POOLS:
+        assert_same(pool(MAP, boxes), pool(MAP, corners))
 
 
 BAD_ROWS = [
@@ -291,3 +410,29 @@ def test_operators_below_refuse_rules_that_cannot_be_computed(wrong: float) -> N
     rules[1] = wrong
     with pytest.raises(ValueError, match=r"^projections: expected finite numbers"):
         torch.ops.spp_ops.roi_spatial_pyramid_pool([MAP], ROIS, None, [2, 2], rules, 1.0)
+
+
+def test_limits_are_those_of_the_operators() -> None:
+    """What the checks let through, the operators take; one more, and both refuse."""
+    operator, rule = torch.ops.spp_ops.roi_spatial_pyramid_pool, Projection.rounded(1.0).numbers()
+    assert len(rule) == LIMITS.projection_numbers
+    boxes = ROIS[:0]
+    for levels, maps in [(LIMITS.levels, 1), (1, LIMITS.maps)]:
+        operator([MAP] * maps, boxes, None, [1, 1] * levels, rule * maps, 1.0)
+    operator([MAP], boxes, None, [1, LIMITS.bins], rule, 1.0)
+    with pytest.raises((ValueError, RuntimeError), match=r"^levels: "):
+        operator([MAP], boxes, None, [1, 1] * (LIMITS.levels + 1), rule, 1.0)
+    with pytest.raises((ValueError, RuntimeError), match=r"^levels: "):
+        operator([MAP], boxes, None, [1, LIMITS.bins + 1], rule, 1.0)
+    with pytest.raises((ValueError, RuntimeError), match=r"^features: "):
+        operator([MAP] * (LIMITS.maps + 1), boxes, None, [1, 1], rule * (LIMITS.maps + 1), 1.0)
+    for place, most in [(2, LIMITS.number), (4, LIMITS.shift)]:  # offset and shift of the first corner
+        for number, refused in [(most, False), (1.01 * most, True)]:
+            rule[place] = number
+            with pytest.raises((ValueError, RuntimeError), match=r"^projections: ") if refused else nullcontext():
+                operator([MAP], boxes, None, [1, 1], rule, 1.0)
+        rule[place] = 0.0
+    for width, dtype in [(LIMITS.cells_16, torch.int16), (LIMITS.cells_16 + 1, torch.int32)]:
+        long = torch.zeros(1, 1, 1, width)
+        picked = torch.ops.spp_ops.roi_spatial_pyramid_pool_with_indices([long], boxes, None, [1, 1], rule, 1.0)
+        assert picked[1].dtype == dtype

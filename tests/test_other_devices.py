@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,8 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 import spp_ops
-from spp_ops import reference
-from spp_ops._core import other_devices
+from spp_ops import Projection, reference
+from spp_ops._core import fallback
 
 DEVICE = torch.device("lazy")  # known to torch by name, served by none of its builds
 
@@ -60,7 +61,7 @@ class PretendDevice(TorchDispatchMode):
 
 @pytest.fixture
 def elsewhere() -> Iterator[None]:
-    other_devices._warn.cache_clear()
+    fallback._warn.cache_clear()
     with PretendDevice(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -118,8 +119,59 @@ def test_one_warning(elsewhere: None) -> None:
     assert warning.filename == __file__
 
 
+class Memory(TorchDispatchMode):
+    """The most bytes that tensors made under it held at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = self.most = 0
+        self._seen: set[int] = set()
+
+    def __torch_dispatch__(self, operator: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = operator(*args, **(kwargs or {}))
+        for each in tree_leaves(result):
+            if isinstance(each, Tensor) and each.untyped_storage().data_ptr() not in self._seen:
+                self._take(each.untyped_storage())
+        return result
+
+    def _take(self, storage: torch.UntypedStorage) -> None:
+        address, size = storage.data_ptr(), storage.nbytes()
+        if size == 0:
+            return
+        self._seen.add(address)
+        self.held += size
+        self.most = max(self.most, self.held)
+        weakref.finalize(storage, self._give, address, size)
+
+    def _give(self, address: int, size: int) -> None:
+        self._seen.discard(address)
+        self.held -= size
+
+
+@pytest.mark.parametrize(
+    ("shape", "windows", "most"),
+    [
+        *(((1, 256, 64, 48), 20, 5), ((3, 64, 33, 65), 500, 5), ((40, 16, 30, 30), 10, 5)),
+        *(((1, 1, 1024, 1024), 20, 12), ((1, 1, 20, 20), 2000, 13)),  # without channels places take more than numbers
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("grad", [False, True])
+def test_memory_is_bounded_by_maps_and_result(shape: tuple[int, ...], windows: int, most: int, grad: bool) -> None:
+    """All tables of the least rank at once would be 40 to 120 times the map."""
+    features = torch.randn(shape, requires_grad=grad)
+    rois = torch.rand(windows, 5) * torch.tensor([shape[0] - 1, *(2 * shape[:1:-1])])
+    rois[:, 0].round_()
+    with Memory() as memory:
+        pooled = fallback.roi_spatial_pyramid_pool(
+            [features], rois, [(6, 6), (3, 3), (1, 1)], [Projection.rounded(1.0)]
+        )
+    assert_same(pooled, reference.roi_spatial_pyramid_pool(features, rois, (6, 3, 1)))
+    assert memory.most < most * (features.nbytes + pooled.nbytes)
+
+
 def test_devices_with_kernels_are_not_asked() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         spp_ops.roi_spatial_pyramid_pool(torch.randn(1, 3, 9, 11), torch.zeros(1, 5))
-    assert ("cuda" in other_devices.WITH_KERNELS) == bool(spp_ops.build_info()["cuda"])
+    assert ("cuda" in fallback.WITH_KERNELS) == bool(spp_ops.build_info()["cuda"])

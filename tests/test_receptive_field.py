@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
+import sys
 from collections import OrderedDict
+from typing import Any
 
 import pytest
 import torch
@@ -10,8 +14,10 @@ import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from spp_ops.receptive_field import ReceptiveField, Step, receptive_field
+import spp_ops
+from spp_ops.receptive_field import ReceptiveField, Step, measure, receptive_field
 
 
 def test_zf5() -> None:
@@ -39,6 +45,12 @@ def test_zf5() -> None:
         (nn.ZeroPad2d((1, 2, 3, 4)), ReceptiveField(1, 1, (-1, -3))),
         (nn.Sequential(nn.ReflectionPad2d(1), nn.Conv2d(3, 8, 3)), ReceptiveField(3, 1, 0)),
         (nn.Sequential(), ReceptiveField(1, 1, 0)),
+        (nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.PixelUnshuffle(2)), ReceptiveField(5, 4, 1)),
+        (nn.Sequential(nn.Conv2d(3, 8, 3, 4, 1), nn.PixelShuffle(2)), ReceptiveField(5, 2, -1)),
+        (nn.Sequential(nn.MaxPool2d(4), nn.Upsample(scale_factor=2)), ReceptiveField(6, 2, 0.5)),
+        (nn.Sequential(nn.CrossMapLRN2d(3), nn.LocalResponseNorm(3), nn.ChannelShuffle(1)), ReceptiveField(1, 1, 0)),
+        (nn.Sequential(nn.Conv2d(3, 4, 1), nn.PReLU(), nn.GLU(1), nn.Softmax2d()), ReceptiveField(1, 1, 0)),
+        (nn.Sequential(nn.CircularPad2d(1), nn.Conv2d(3, 4, 3)), ReceptiveField(3, 1, 0)),
         (nn.Sequential(nn.BatchNorm2d(3), nn.GELU(), nn.Dropout(), nn.GroupNorm(1, 3)), ReceptiveField(1, 1, 0)),
     ],
     ids=lambda value: " ".join(str(value).split()),
@@ -101,7 +113,8 @@ class Branches(nn.Module):
 
 
 def test_branches_see_their_union() -> None:
-    left, wide = nn.Conv2d(1, 1, 2, padding=2), nn.Conv2d(1, 1, 5, padding=1)
+    left = nn.Sequential(nn.ZeroPad2d((2, -1, 2, -1)), nn.Conv2d(1, 1, 2))
+    wide = nn.Sequential(nn.ZeroPad2d((1, 3, 1, 3)), nn.Conv2d(1, 1, 5))
     assert receptive_field(Branches(left, wide)) == ReceptiveField(6, 1, 0.5)  # -2..-1 and -1..3
 
 
@@ -121,6 +134,113 @@ def test_a_layer_may_declare_its_step() -> None:
     assert receptive_field(nn.Sequential(nn.MaxPool2d(2), Declared())) == ReceptiveField((6, 6), (4, 2), (0.5, 0.5))
 
 
+def test_a_stack_may_declare_its_field() -> None:
+    """What is known of a module from elsewhere goes before what could be read."""
+    stack, field = nn.Conv2d(3, 4, 3), ReceptiveField((11, 7), (4, 2), (1.5, 0))
+    stack.receptive_field_step = field  # type: ignore[assignment]
+    assert receptive_field(stack) == field
+    assert receptive_field(nn.Sequential(nn.MaxPool2d(2), stack)) == ReceptiveField((22, 14), (8, 4), (3.5, 0.5))
+
+
+class Gated(nn.Module):
+    """Everything that scales a cell or moves its numbers about without moving where it looks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(8, 1, 1))
+        self.squeeze, self.excite, self.local = nn.Conv2d(8, 2, 1), nn.Linear(2, 8), nn.Conv1d(1, 1, 3, padding=1)
+        self.norm, self.mix, self.depthwise = nn.LayerNorm(8), nn.Linear(8, 8), nn.Conv2d(8, 8, 5, 1, 2, groups=8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate = self.excite(self.squeeze(x.mean((2, 3), keepdim=True)).relu().flatten(1)).sigmoid()  # squeeze, excite
+        gate = gate * self.local(F.adaptive_avg_pool2d(x, 1).flatten(1)[:, None])[:, 0].sigmoid()  # efficient channels
+        x = x * gate[:, :, None, None] * self.scale + self.scale
+        x = x * x.mean(3, keepdim=True).sigmoid() * x.amax(2, keepdim=True)  # a strip for each axis
+        x = x.unflatten(1, (2, 4)).transpose(1, 2).flatten(1, 2)  # shuffled channels
+        x = self.mix(self.norm(x.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)  # channels last, as in ConvNeXt
+        tokens = x.flatten(2).transpose(1, 2)
+        context = torch.einsum("nlc,nld->ncd", tokens, tokens.softmax(1))  # over the whole map
+        x = x + (tokens @ context).transpose(1, 2).reshape(x.shape)
+        low, high = x.chunk(2, dim=1)
+        return self.depthwise(torch.cat([low, high * 2], dim=1)[:, :, ::2, 1::2])
+
+
+def test_gates_scales_and_permutes_leave_a_cell_where_it_looks() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), Gated())
+    for dtype in (torch.float64, torch.bfloat16):
+        assert receptive_field(module.to(dtype)) == ReceptiveField(19, 4, (2, 0))
+    assert receptive_field(module) == ReceptiveField(19, 4, (2, 0))
+
+
+def test_reading_leaves_the_module_as_it_was() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout().eval(), Declared()).train()
+    module[2].eval()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    attributes = [dict(vars(part)) for part in module.modules()]
+    receptive_field(module)
+    assert [vars(part) for part in module.modules()] == attributes
+    assert [part.training for part in module] == [True, True, False, True]
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(tensor, before[name])
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Sequential(nn.Conv2d(3, 4, 7, 2, 1), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True), nn.Conv2d(4, 1, 5, 2)),
+        nn.Sequential(nn.MaxPool2d((3, 2), (2, 1), 1, dilation=(2, 1)), nn.Hardswish(), nn.Conv2d(3, 1, 3, 2)),
+        *(
+            nn.Sequential(
+                nn.Conv2d(3, 4, 3, stride, 1), nn.Upsample(scale_factor=factor, mode=mode), nn.Conv2d(4, 4, 3)
+            )
+            for stride, factor, mode in [(4, 2, "nearest"), (6, 3, "bilinear"), (4, 2, "bilinear"), (4, 2, "bicubic")]
+        ),
+        nn.Sequential(nn.Conv2d(3, 8, 3, 4, 1), nn.PixelShuffle(2), nn.Conv2d(2, 4, 3)),
+        nn.Sequential(nn.Conv2d(5, 4, 3, 2, 1), nn.PixelUnshuffle(2), nn.Conv2d(16, 2, (1, 3))),
+    ],
+    ids=lambda value: " ".join(str(value).split()),
+)
+def test_what_is_measured_is_what_is_read(module: nn.Module) -> None:
+    assert measure(module) == receptive_field(module)
+
+
+def test_what_cannot_be_read_can_be_measured() -> None:
+    assert measure(nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), Undeclared())) == ReceptiveField(3, 2, 0)
+    assert measure(nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(12, 4, 3)), channels=3) == ReceptiveField(6, 2, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "text"),
+    [
+        (3, {}, r"^module: expected an nn\.Module, got int"),
+        (nn.Flatten(), {}, r"^module: expected one feature map"),
+        (nn.Conv2d(4, 4, 3), {"channels": 5}, r"^module: does not run on an image \[1, 5, 96, 96\]: "),
+        (
+            nn.Sequential(nn.Conv2d(3, 3, 121, padding=60), nn.ReLU()),
+            {},
+            r"^module: a cell sees all of an image of 96 pixels",
+        ),
+        (nn.Sequential(nn.LayerNorm([3, 96, 96])), {}, r"^module: a cell sees all of an image of 96 pixels"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_measured(module: Any, arguments: dict[str, Any], text: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=text):
+        measure(module, largest=96, **arguments)
+
+
+def test_a_module_and_a_function_at_once() -> None:
+    import spp_ops.receptive_field as module
+
+    layer = nn.Conv2d(3, 4, 3)
+    assert module is spp_ops.receptive_field is sys.modules["spp_ops.receptive_field"]
+    assert spp_ops.receptive_field(layer) == module.receptive_field(layer) == ReceptiveField(3, 1, 1)
+    assert spp_ops.ReceptiveField is module.ReceptiveField is ReceptiveField
+    assert pickle.loads(pickle.dumps(spp_ops.receptive_field))(layer) == ReceptiveField(3, 1, 1)
+    assert list(inspect.signature(spp_ops.receptive_field).parameters) == ["module"]
+    assert pickle.loads(pickle.dumps(ReceptiveField(3, 1, 1))) == ReceptiveField(3, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("module", "text"),
     [
@@ -130,9 +250,13 @@ def test_a_layer_may_declare_its_step() -> None:
         (nn.AdaptiveAvgPool2d(3), r"^module: AdaptiveAvgPool2d"),
         (nn.ConvTranspose2d(1, 1, 2), r"^module: ConvTranspose2d"),
         (nn.Sequential(nn.Upsample(2)), r"^0: Upsample"),
-        (nn.Sequential(nn.ReLU(), nn.Sequential(Undeclared())), r"^1\.0: cannot trace Undeclared"),
-        (nn.Sequential(Branches(nn.MaxPool2d(2), nn.Identity())), r"^0: maps of different strides meet"),
+        (nn.Sequential(nn.ReLU(), nn.Sequential(Undeclared())), r"^1\.0: Undeclared: cannot be followed"),
+        (nn.Sequential(Branches(nn.MaxPool2d(2), nn.Identity())), r"^0: Branches: maps of different strides meet"),
         (nn.Sequential(nn.Conv2d(1, 1, 3), Branches()), r"^1: "),
+        (nn.Sequential(nn.Conv2d(1, 1, 3), nn.Flatten(2)), r"^module: gives no feature map|^1: Flatten"),
+        (nn.Unfold(3), r"^module: Unfold: im2col\(\)"),
+        (nn.UpsamplingBilinear2d(scale_factor=2), r"^module: UpsamplingBilinear2d: upsamples with aligned corners"),
+        (nn.LazyConv2d(3, 3), r"^module: cannot be followed \(Attempted to use an uninitialized parameter"),
     ],
 )
 def test_what_cannot_be_analyzed_is_named(module: nn.Module, text: str) -> None:

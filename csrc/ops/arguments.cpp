@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "allocation.h"
+#include "limits.h"
 
 namespace spp::ops {
 namespace {
@@ -60,13 +61,12 @@ void set_maps(Args& args, const std::vector<Tensor>& maps, const char* name) {
 
 // The numbers of one rule: finite also as float32, with scales and strides that can be divided by.
 bool is_rule(const double* numbers) {
-  constexpr double kLargest = 1e30;
   const auto is_choice = [](double number) { return number == 0 || number == 1 || number == 2; };
   const auto is_corner = [&](const double* corner) {
-    return std::fabs(corner[0]) <= kLargest && is_choice(corner[1]) && std::fabs(corner[2]) <= 1 << 30;
+    return std::fabs(corner[0]) <= kLargestNumber && is_choice(corner[1]) && std::fabs(corner[2]) <= kLargestShift;
   };
   const auto is_axis = [&](const double* axis) {
-    const auto is_size = [](double number) { return 1 / kLargest <= number && number <= kLargest; };
+    const auto is_size = [](double number) { return 1 / kLargestNumber <= number && number <= kLargestNumber; };
     return is_size(axis[0]) && is_size(axis[1]) && is_corner(axis + 2) && is_corner(axis + 5);
   };
   return is_axis(numbers) && is_axis(numbers + 8) && is_choice(numbers[16]);
@@ -94,7 +94,6 @@ void require(bool condition, const std::string& message) {
 }
 
 Pyramid pyramid_of(const std::vector<int64_t>& levels) {
-  constexpr int64_t kMostBins = int64_t{1} << 24;
   require(!levels.empty() && levels.size() % 2 == 0 && levels.size() <= 2 * kMaxLevels,
           "levels: expected 1 to " + std::to_string(kMaxLevels) + " (rows, columns) pairs");
   int64_t bins = 0;

@@ -3,10 +3,14 @@
 #include <torch/csrc/stable/library.h>
 #include <torch/headeronly/version.h>
 
+#include <cstdint>
+#include <limits>
 #include <sstream>
 #include <string>
 
 #include "../kernels/cpu/roi_spp_cpu.h"
+#include "../kernels/roi_spp.h"
+#include "limits.h"
 
 namespace spp::ops {
 namespace {
@@ -14,7 +18,11 @@ namespace {
 std::string build_info() {
   std::ostringstream json;
   json << "{\"cpu_level\": \"" << cpu::target_name() << "\", \"cpu_reading\": \"" << cpu::reading_name()
-       << "\", \"compiler\": \"" << __VERSION__ << "\", \"torch_built_with\": \"" << TORCH_VERSION << "\"}";
+       << "\", \"compiler\": \"" << __VERSION__ << "\", \"torch_built_with\": \"" << TORCH_VERSION
+       << "\", \"limits\": {\"levels\": " << kMaxLevels << ", \"maps\": " << kMaxMaps << ", \"bins\": " << kMostBins
+       << ", \"cells\": " << std::numeric_limits<int32_t>::max() << ", \"cells_16\": " << kMaxCells16
+       << ", \"projection_numbers\": " << kProjectionNumbers << ", \"shift\": " << kLargestShift
+       << ", \"number\": " << kLargestNumber << "}}";
   return json.str();
 }
 

@@ -1,23 +1,35 @@
 """Argument checks of the public functions: one line that names the argument, the value and what was expected."""
 
+import math
+import reprlib
 from collections.abc import Sequence
-from numbers import Real
-from typing import TypeAlias
+from numbers import Integral, Real
+from typing import Any, TypeAlias, TypeGuard
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from spp_ops._core.limits import LIMITS
 
 Levels: TypeAlias = Sequence[int | tuple[int, int]]
 
 FLOAT_TYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+_COUNTABLE = {dtype: int(2 / torch.finfo(dtype).eps) for dtype in FLOAT_TYPES}  # whole numbers without a gap
 INTEGER_TYPES = (
     *(torch.int64, torch.int32, torch.int16, torch.int8),
     *(torch.uint64, torch.uint32, torch.uint16, torch.uint8),
 )
-MAX_LEVELS = 16  # csrc/kernels/portable.h
-MAX_MAPS = 16
-MAX_BINS = 2**24
-MAX_CELLS = 2**31 - 1
+
+
+def shown(value: object) -> str:
+    """A value as part of a message: one line, however large it is."""
+    try:
+        text = reprlib.repr(value)
+    except Exception:  # whatever the repr of a stranger's object raises; Python's, of an int of too many digits
+        text = f"a value of {type(value).__name__}"
+    text = " ".join(text.split())
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def _dtype_error(name: str, tensor: Tensor) -> TypeError:
@@ -25,34 +37,53 @@ def _dtype_error(name: str, tensor: Tensor) -> TypeError:
 
 
 def require_strided(name: str, tensor: Tensor) -> None:
-    """Raise a ValueError for sparse tensors and other layouts without strides."""
+    """Raise a ValueError for sparse, nested and masked tensors and other layouts without strides."""
+    if tensor.is_nested or torch.masked.is_masked_tensor(tensor):
+        raise ValueError(f"{name}: expected a dense tensor, got a {'nested' if tensor.is_nested else 'masked'} one")
     if tensor.layout != torch.strided:
         raise ValueError(f"{name}: expected a dense tensor, got layout {tensor.layout}")
 
 
-def level_pairs(levels: Levels) -> list[tuple[int, int]]:
-    """(rows, columns) of every level.
+def level_pairs(levels: int | Levels) -> list[tuple[int, int]]:
+    """(rows, columns) of every level; NumPy's ints and arrays count as ints and sequences, one int as one level.
 
     Raises:
         TypeError: A level is neither an int nor a pair of ints.
         ValueError: There is no level, a level has no bin, or there are too many of either.
     """
-    if isinstance(levels, int) or not isinstance(levels, Sequence) or isinstance(levels, str):
-        raise TypeError(f"levels: expected a sequence of ints or (rows, columns) pairs, got {levels!r}")
-    if not 1 <= len(levels) <= MAX_LEVELS:
-        raise ValueError(f"levels: expected 1 to {MAX_LEVELS} levels, got {len(levels)}")
+    each = [levels] if _is_int(levels) else levels
+    if not is_sequence(each):
+        raise TypeError(f"levels: expected a sequence of ints or (rows, columns) pairs, got {shown(levels)}")
+    if not 1 <= len(each) <= LIMITS.levels:
+        raise ValueError(f"levels: expected 1 to {LIMITS.levels} levels, got {len(each)}")
     pairs = []
-    for level in levels:
-        pair = (level, level) if isinstance(level, int) else tuple(level) if isinstance(level, Sequence) else ()
-        if len(pair) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) for n in pair):
-            raise TypeError(f"levels: expected ints or (rows, columns) pairs of ints, got {level!r}")
+    for level in each:
+        pair = (level, level) if _is_int(level) else tuple(level) if is_sequence(level) else ()
+        if len(pair) != 2 or not all(map(_is_int, pair)):
+            raise TypeError(f"levels: expected ints or (rows, columns) pairs of ints, got {shown(level)}")
         if min(pair) < 1:
-            raise ValueError(f"levels: expected positive numbers of bins, got {level!r}")
+            raise ValueError(f"levels: expected positive numbers of bins, got {shown(level)}")
         pairs.append((int(pair[0]), int(pair[1])))
     bins = sum(rows * columns for rows, columns in pairs)
-    if bins > MAX_BINS:
-        raise ValueError(f"levels: expected at most {MAX_BINS} bins in all, got {bins}")
+    if bins > LIMITS.bins:
+        raise ValueError(f"levels: expected at most {LIMITS.bins} bins in all, got {shown(bins)}")
     return pairs
+
+
+def level_tuple(levels: int | Levels) -> tuple[int | tuple[int, int], ...]:
+    """Checked levels as they are kept: plain ints and pairs of them."""
+    return tuple(rows if rows == columns else (rows, columns) for rows, columns in level_pairs(levels))
+
+
+def _is_int(value: object) -> TypeGuard[int]:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
+    """Whether a value is a list of some kind: a Python sequence that is no text, or a NumPy array."""
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def maps(features: Tensor | Sequence[Tensor]) -> list[Tensor]:
@@ -66,8 +97,8 @@ def maps(features: Tensor | Sequence[Tensor]) -> list[Tensor]:
         features = [features]
     if not isinstance(features, Sequence) or not all(isinstance(m, Tensor) for m in features):
         raise TypeError(f"features: expected a Tensor or a sequence of Tensors, got {type(features).__name__}")
-    if not 1 <= len(features) <= MAX_MAPS:
-        raise ValueError(f"features: expected 1 to {MAX_MAPS} maps, got {len(features)}")
+    if not 1 <= len(features) <= LIMITS.maps:
+        raise ValueError(f"features: expected 1 to {LIMITS.maps} maps, got {len(features)}")
     first = features[0]
     for m in features:
         require_strided("features", m)
@@ -75,8 +106,8 @@ def maps(features: Tensor | Sequence[Tensor]) -> list[Tensor]:
             raise ValueError(f"features: expected [N, C, H, W], got shape {list(m.shape)}")
         if m.dtype not in FLOAT_TYPES:
             raise _dtype_error("features", m)
-        if m.size(2) < 1 or m.size(3) < 1 or m.size(2) * m.size(3) > MAX_CELLS:
-            raise ValueError(f"features: expected 1 to {MAX_CELLS} cells a map, got shape {list(m.shape)}")
+        if m.size(2) < 1 or m.size(3) < 1 or m.size(2) * m.size(3) > LIMITS.cells:
+            raise ValueError(f"features: expected 1 to {LIMITS.cells} cells a map, got shape {list(m.shape)}")
         if m.dtype != first.dtype:
             raise TypeError(f"features: expected one dtype for all maps, got {first.dtype} and {m.dtype}")
         if m.device != first.device or m.shape[:2] != first.shape[:2]:
@@ -103,17 +134,17 @@ def boxes(rois: Tensor | Sequence[Tensor], features: Tensor) -> Tensor:
 
     Raises:
         TypeError: Not tensors, or not of a supported float dtype.
-        ValueError: Wrong shape, number of images or device.
+        ValueError: Wrong shape, number of images or device; no boxes of corners; or of a dtype that cannot count the
+            images.
     """
     if isinstance(rois, Tensor):
-        require_strided("rois", rois)
+        _require_corners(rois)
         if rois.dim() != 2 or rois.size(1) != 5:
             raise ValueError(f"rois: expected [R, 5] (image index, x1, y1, x2, y2), got shape {list(rois.shape)}")
-        together = rois
+        together = _floats(rois)
+        _require_indices(together.dtype, features.size(0))
     else:
         together = _boxes_of_images(rois, features)
-    if together.dtype not in FLOAT_TYPES:
-        raise _dtype_error("rois", together)
     if together.device != features.device:
         raise ValueError(f"rois: expected device {features.device}, that of features, got {together.device}")
     return together
@@ -124,20 +155,49 @@ def _boxes_of_images(rois: Sequence[Tensor], features: Tensor) -> Tensor:
         raise TypeError(f"rois: expected a Tensor or a sequence of Tensors, got {type(rois).__name__}")
     if len(rois) != features.size(0):
         raise ValueError(f"rois: expected {features.size(0)} tensors, one an image of features, got {len(rois)}")
+    dtype = torch.float32  # the least: float16 and bfloat16 cannot count many images
     for r in rois:
-        require_strided("rois", r)
+        _require_corners(r)
         if r.dim() != 2 or r.size(1) != 4:
             raise ValueError(f"rois: expected tensors [R_i, 4] (x1, y1, x2, y2), got shape {list(r.shape)}")
-        if r.dtype not in FLOAT_TYPES:
-            raise _dtype_error("rois", r)
-        if r.dtype != rois[0].dtype or r.device != rois[0].device:
-            raise ValueError("rois: expected one dtype and device for all images")
+        if r.device != rois[0].device:
+            raise ValueError(f"rois: expected one device for all images, got {rois[0].device} and {r.device}")
+        dtype = torch.promote_types(dtype, _floats(r).dtype)
     if not rois:
-        return features.new_empty(0, 5, dtype=torch.float32)
-    dtype = rois[0].dtype
-    # float16 and bfloat16 cannot count many images; float32 holds their corners exactly.
-    wide = torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
-    return torch.cat([torch.nn.functional.pad(r.to(wide), (1, 0), value=float(i)) for i, r in enumerate(rois)])
+        return features.new_empty(0, 5, dtype=dtype)
+    return torch.cat([torch.nn.functional.pad(r.to(dtype), (1, 0), value=float(i)) for i, r in enumerate(rois)])
+
+
+def _floats(rois: Tensor) -> Tensor:
+    """Boxes of a supported float dtype; without any boxes the dtype says nothing, and is taken to be float32."""
+    if rois.dtype in FLOAT_TYPES:
+        return rois
+    if rois.size(0) == 0:
+        return rois.to(torch.float32)
+    raise _dtype_error("rois", rois)
+
+
+def _require_corners(rois: Tensor) -> None:
+    """Raise a ValueError for what is no dense tensor, and for boxes that say themselves they are no x1, y1, x2, y2."""
+    require_strided("rois", rois)
+    said = None if type(rois) is Tensor else getattr(rois, "format", None)  # of torchvision.tv_tensors.BoundingBoxes
+    name = getattr(said, "name", said)
+    if isinstance(name, str) and name.upper() != "XYXY":
+        raise ValueError(
+            f"rois: expected corners x1, y1, x2, y2, got {type(rois).__name__} in format {name}; "
+            'torchvision.transforms.v2.functional.convert_bounding_box_format(..., new_format="XYXY") converts them'
+        )
+
+
+def _require_indices(dtype: torch.dtype, images: int) -> None:
+    """Raise a ValueError where not every image's index is a number of `dtype`: it would name another image."""
+    if torch.compiler.is_compiling() and dtype not in (torch.float16, torch.bfloat16):
+        return  # it would be a bound on the sizes that a graph serves
+    if images > _COUNTABLE[dtype] + 1:
+        raise ValueError(
+            f"rois: expected a wider dtype than {dtype}, which counts images to {_COUNTABLE[dtype]} only, "
+            f"as features hold {images}; corners alone, one tensor an image, may have it"
+        )
 
 
 def chosen_maps(map_index: Tensor | None, rois: Tensor) -> Tensor | None:
@@ -192,9 +252,21 @@ def positive(name: str, value: float) -> float:
         TypeError: Not a number.
         ValueError: Not positive and finite.
     """
+    number = as_float(name, value)
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{name}: expected a positive finite number, got {shown(value)}")
+    return number
+
+
+def as_float(name: str, value: Any) -> float:
+    """`value` as a float; what is too large for one is infinite.
+
+    Raises:
+        TypeError: Not a number.
+    """
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
-    number = float(value)
-    if not 0 < number < float("inf"):
-        raise ValueError(f"{name}: expected a positive finite number, got {value!r}")
-    return number
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value == abs(value) else -math.inf

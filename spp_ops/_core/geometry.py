@@ -12,9 +12,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from spp_ops._core.limits import LIMITS
 from spp_ops.projection import AxisRule, CornerRule, Fit, Projection, RoundOp
 
-FAR = float(2**30)  # cells; far outside any map, and small enough for bin arithmetic in 64 bits
+FAR = float(LIMITS.shift)  # cells; outside any map, and small enough for bin arithmetic in 64 bits
 
 
 class Placements(NamedTuple):

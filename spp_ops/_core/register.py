@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from spp_ops._core import autocast, autograd, vmap
+from spp_ops._core.limits import LIMITS
 
 OPS = torch.ops.spp_ops
-MAX_CELLS_16 = 65535  # maps of up to this many cells have 16-bit indices (csrc/kernels/roi_spp.h)
 
 
 def _pooled(features: Sequence[Tensor], rois: Tensor, levels: Sequence[int]) -> Tensor:
@@ -36,7 +36,7 @@ def _(
     features: list[Tensor], rois: Tensor, map_index: Tensor | None, levels: list[int], *_: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
     output = _pooled(features, rois, levels)
-    small = all(m.size(2) * m.size(3) <= MAX_CELLS_16 for m in features)
+    small = all(m.size(2) * m.size(3) <= LIMITS.cells_16 for m in features)
     indices = torch.empty_like(output, dtype=torch.int16 if small else torch.int32)
     return output, indices, rois.new_empty(rois.size(0), dtype=torch.int32)
 

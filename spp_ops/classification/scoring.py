@@ -31,12 +31,20 @@ class ViewScorer:
         views: what to look at.
         source: "maps": windows are pooled from the maps of the whole resized image. "images": each view is cut from
             the image and goes through the network by itself.
+        receptive_field: of the backbone's cells; None: as `spp_ops.receptive_field` reads it.
 
     Raises:
         ValueError: the network has no pyramid, and `source` or `views` needs one.
     """
 
-    def __init__(self, net: SPPNet, views: Views, source: Source = "maps") -> None:
+    def __init__(
+        self,
+        net: SPPNet,
+        views: Views,
+        source: Source = "maps",
+        *,
+        receptive_field: spp_ops.ReceptiveField | None = None,
+    ) -> None:
         if net.levels is None and (source == "maps" or any(scale.full for scale in views.scales)):
             needed = "source: expected images" if source == "maps" else "views: expected windows only"
             raise ValueError(f"{needed}, as the network has no pyramid, got {source}, {views.name}")
@@ -46,7 +54,7 @@ class ViewScorer:
         self._device = next(net.parameters()).device
         if source == "maps":
             self._window_cells = map_shape(net.backbone, views.window, views.window)[1:]
-            self._stride = spp_ops.receptive_field(net.backbone).stride
+            self._stride = (receptive_field or spp_ops.receptive_field(net.backbone)).stride
 
     @torch.inference_mode()
     def __call__(self, image: Tensor) -> Tensor:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spp_ops._core.limits import LIMITS
 from spp_ops.onnx._bins import bins_of
 from spp_ops.onnx._nodes import Value, op, size_of, slice_of
 from spp_ops.onnx._tables import pool_bins, tables_of
 from spp_ops.onnx._windows import place_boxes
-from spp_ops.projection import PROJECTION_NUMBERS, Projection
+from spp_ops.projection import Projection
 
 
 def pool(
@@ -26,8 +27,8 @@ def pool(
 ) -> Value:
     """Write the nodes of one call of `torch.ops.spp_ops.roi_spatial_pyramid_pool`: [R, C * M]."""
     rules = [
-        Projection.from_numbers(projections[m : m + PROJECTION_NUMBERS])
-        for m in range(0, len(projections), PROJECTION_NUMBERS)
+        Projection.from_numbers(projections[m : m + LIMITS.projection_numbers])
+        for m in range(0, len(projections), LIMITS.projection_numbers)
     ]
     tables = [tables_of(each) for each in features]
     windows = place_boxes(

@@ -1,4 +1,4 @@
-"""From rows of boxes to windows of cells, as ONNX nodes: the twin of spp_ops/_geometry.py, operation for operation."""
+"""From rows of boxes to windows of cells, as ONNX nodes: the twin of _core/geometry.py, operation for operation."""
 
 from __future__ import annotations
 

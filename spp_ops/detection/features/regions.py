@@ -53,6 +53,8 @@ class RegionFeatures:
         normalization: how the backbone wants its pixels.
         projection: the rule from windows to cells, a constructor of `spp_ops.Projection`: "receptive_field" (the
             authors' code), "floor_ceil" (the paper's journal version) or "rounded" (Fast R-CNN).
+        receptive_field: of the backbone's cells; None: as `spp_ops.receptive_field` reads it. A backbone that cannot be
+            read may also declare its own (its attribute `receptive_field_step`), which is found wherever it is used.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class RegionFeatures:
         longest: int = 4000,
         normalization: Normalization = PAPER_NORMALIZATION,
         projection: ProjectionRule = "receptive_field",
+        receptive_field: spp_ops.ReceptiveField | None = None,
     ) -> None:
         if projection not in get_args(ProjectionRule):
             raise ValueError(f"projection: expected one of {', '.join(get_args(ProjectionRule))}, got {projection!r}")
@@ -79,7 +82,7 @@ class RegionFeatures:
         self.longest = longest
         self.normalization = normalization
         self.projection = projection
-        self.receptive_field = spp_ops.receptive_field(backbone)
+        self.receptive_field = receptive_field or spp_ops.receptive_field(backbone)
         self._smallest = smallest_input(backbone)
 
     def __call__(self, image: Pixels, windows: Tensor) -> Tensor:
