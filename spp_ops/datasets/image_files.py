@@ -83,6 +83,13 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def spellings(told: str) -> list[str]:
     """A path as it may be meant: as it is, decoded from a URL's, with the other system's slashes."""
     plain = unquote(told)
@@ -104,6 +111,8 @@ class ImageFinder:
     def by_stem(self, name: str) -> Path:
         """Find the image of that name, which may have an ending; VOC's are .jpg, and others will do.
 
+        Small and large letters count only where there are several files, as on systems that tell them apart.
+
         Raises:
             FileNotFoundError: there is none.
         """
@@ -112,7 +121,8 @@ class ImageFinder:
             listed = self._listing(place.parent)
             stems = [place.name, place.stem] if is_image_name(place) else [place.name]
             for stem in stems:
-                files = listed.get(stem, [])
+                alike = listed.get(stem.casefold(), [])
+                files = [path for path in alike if path.stem == stem] or (alike if len(alike) == 1 else [])
                 if place in files:
                     return place
                 files = sorted(files, key=lambda path: (path.suffix.lower() != ".jpg", path.suffix))
@@ -132,6 +142,9 @@ class ImageFinder:
                 path = folder / spelling
                 if is_file(path):
                     return path
+                alike = self._alike(path)
+                if alike is not None:
+                    return alike
         local = urlsplit(told).path if "://" in told else told
         name = PureWindowsPath(unquote(local)).name  # knows both kinds of slashes
         found = self._anywhere(name)
@@ -141,13 +154,21 @@ class ImageFinder:
         many = f", and {len(found)} files of that name in other folders" if found else ""
         raise FileNotFoundError(f"no image file at {self._folders[0] / told}{many}")
 
+    def _alike(self, path: Path) -> Path | None:
+        """The one image that is called so but for small and large letters."""
+        if not is_image_name(path) or not _is_folder(path.parent):
+            return None
+        found = self._listing(path.parent).get(path.stem.casefold(), [])
+        same = [other for other in found if other.name.casefold() == path.name.casefold()]
+        return same[0] if len(same) == 1 else None
+
     def _listing(self, folder: Path) -> dict[str, list[Path]]:
-        """The image files of a folder by their stems."""
+        """The image files of a folder by their stems, all in small letters."""
         if folder not in self._listed:
             found: dict[str, list[Path]] = {}
             for path in sorted(folder.iterdir()) if folder.is_dir() else []:
                 if is_image_name(path) and (path.is_file() or path.is_symlink()):
-                    found.setdefault(path.stem, []).append(path)
+                    found.setdefault(path.stem.casefold(), []).append(path)
             self._listed[folder] = found
         return self._listed[folder]
 

@@ -42,14 +42,14 @@ def as_coco(scenes: Path, root: Path) -> Path:
     for split, folder in (("trainval", "train"), ("test", "valid")):
         images = read_scenes(scenes, split)
         objects = [
-            {"id": f"{row}-{place}", "image_id": f"image {row}", "category_id": (7, 3)[label]}
+            {"id": f"{row}-{place}", "image_id": f"image {row}", "category_id": (3, 7)[label]}
             | {"bbox": [box[0], box[1], box[2] - box[0] + 1, box[3] - box[1] + 1]}
             for row, each in enumerate(images.objects)
             for place, (box, label) in enumerate(zip(each.boxes.tolist(), each.labels.tolist(), strict=True))
         ]
         content = {
             "images": [{"id": f"image {row}", "file_name": path.name} for row, path in enumerate(images.paths)],
-            "categories": [{"id": 7, "name": "blue"}, {"id": 3, "name": "red"}],
+            "categories": [{"id": 7, "name": "red"}, {"id": 3, "name": "blue"}],
             "annotations": objects,
         }
         _copy(images, root / folder)
@@ -188,7 +188,7 @@ def test_detect_writes_results_under_the_datas_own_ids(scenes: Path, run: Path, 
     assert len(results) > 0
     told = json.loads((tmp_path / "out" / "coco_images.json").read_text())
     assert [each["id"] for each in told["images"]] == ["image 0", "image 1"]
-    assert told["categories"] == [{"id": 3, "name": "red"}, {"id": 7, "name": "blue"}]
+    assert told["categories"] == [{"id": 3, "name": "blue"}, {"id": 7, "name": "red"}]
     assert spp_ops("evaluate-detector", data, "--weights", run, "--results", tmp_path / "r.json").exit_code == 0
     tested = json.loads((tmp_path / "r.json").read_text())
     boxes = {(each["image_id"], each["category_id"], *np.round(each["bbox"], 3)) for each in tested}
@@ -204,7 +204,7 @@ def test_detect_refuses_images_and_classes_that_the_data_lacks(scenes: Path, run
     assert result.exit_code == 2
     assert f"{other}: expected an image of {annotations}, which has none of that name" in result.stderr
     content = json.loads(annotations.read_text())
-    annotations.write_text(json.dumps(content | {"categories": [{"id": 3, "name": "red"}], "annotations": []}))
+    annotations.write_text(json.dumps(content | {"categories": [{"id": 7, "name": "red"}], "annotations": []}))
     result = spp_ops("detect", data / "valid", *options)
     assert result.exit_code == 2
     assert "no category blue of the detector; there are red" in result.stderr

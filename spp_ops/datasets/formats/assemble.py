@@ -12,6 +12,7 @@ from spp_ops.datasets.image_sizes import ImageSize, drawn_on_stored, image_sizes
 from spp_ops.datasets.problems import Kind, Problems
 
 CLIPPED = Kind("box clipped to its image", "boxes clipped to their images")
+_LOOKED_AT = 1000  # boxes
 _LEAST_INSIDE = 0.5  # share of a box that must be inside for the rest to be an outline that went too far
 
 
@@ -27,6 +28,8 @@ def assemble(found: AnnotatedSet, classes: Sequence[str] | None, problems: Probl
     Raises:
         ValueError: no image can be used, and the problems are not refused anyway.
     """
+    with problems.noting(found.where):
+        _refuse_shares(found)
     sizes = image_sizes([image.path for image in found.images])
     kept: list[tuple[AnnotatedImage, list[AnnotatedObject]]] = []
     for image, size in zip(found.images, sizes, strict=True):
@@ -47,6 +50,18 @@ def assemble(found: AnnotatedSet, classes: Sequence[str] | None, problems: Probl
         objects=tuple(_labeled(objects, labels) for _, objects in kept),
         classes=order,
     )
+
+
+def _refuse_shares(found: AnnotatedSet) -> None:
+    """Refuse a set whose boxes all lie in the first pixels, as shares of the image do that are taken for pixels.
+
+    Raises:
+        ValueError: they do.
+    """
+    boxes = [item.box for image in found.images if not image.relative for item in image.objects]
+    fractions = any(corner != int(corner) for box in boxes[:_LOOKED_AT] for corner in box if np.isfinite(corner))
+    if boxes and fractions and all(max(box[2:]) <= 1 for box in boxes):
+        raise ValueError("all boxes lie between 0 and 1: expected pixels, got what looks like shares of the image")
 
 
 def _checked(image: AnnotatedImage, size: ImageSize | str, problems: Problems) -> list[AnnotatedObject]:

@@ -25,6 +25,10 @@ NO_ANNOTATION = Kind(
     "image without an annotation counts as one without objects",
     "images without annotations count as ones without objects",
 )
+SAME_NAME = Kind(
+    "image has the name of another but for its ending; one of them is read",
+    "images have the names of others but for their endings; one of each is read",
+)
 TWICE = Kind("image listed twice counts once", "images listed twice count once")
 
 
@@ -99,7 +103,9 @@ class VocFormat:
             where = str(layout.images)
         else:
             list_file = layout.lists / f"{split}.txt"
-            entries = {f"{list_file}:{number}": name for number, name in listed_names(list_file).items()}
+            entries = {
+                f"{list_file}:{number}": name for number, name in listed_names(list_file, layout.annotations).items()
+            }
             where = str(list_file)
         finder = ImageFinder(layout.images, layout.root)
         images: dict[str, AnnotatedImage] = {}
@@ -127,8 +133,12 @@ def _everything(layout: VocLayout, problems: Problems) -> dict[str, str]:
     """All images with an annotation or without, by where they are told of."""
     named = {path.stem: str(path) for path in sorted(layout.annotations.glob("*.xml"))}
     if layout.images.is_dir():
+        seen: set[str] = set()
         for path in image_files(layout.images, problems, others=(".xml", ".txt", ".json", ".yaml", ".md")):
             named.setdefault(path.stem, str(path))
+            if path.stem in seen:
+                problems.note(SAME_NAME, path)
+            seen.add(path.stem)
     return {place: name for name, place in sorted(named.items())}
 
 

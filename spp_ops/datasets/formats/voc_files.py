@@ -113,10 +113,13 @@ def read_list(path: Path) -> dict[int, str]:
     return lines
 
 
-def listed_names(path: Path) -> dict[int, str]:
-    """Return the images of a list by their lines' numbers; it may be one of a single class ("name 1", "name -1")."""
+def listed_names(path: Path, annotations: Path) -> dict[int, str]:
+    """Return the images of a list by their lines' numbers; it may be one of a single class ("name 1", "name -1").
+
+    Names that end so themselves are told by their annotations.
+    """
     lines = read_list(path)
     labeled = {number: _LABELED.fullmatch(line) for number, line in lines.items()}
-    if all(labeled.values()):
+    if all(labeled.values()) and not any((annotations / f"{line}.xml").is_file() for line in lines.values()):
         return {number: match.group(1) for number, match in labeled.items() if match is not None}
     return lines

@@ -38,10 +38,15 @@ class YoloSet:
     keypoints: bool = False
 
     def place(self, told: str) -> Path | None:
-        """Return the folder or file of a path as the set gives it; None: it is not there."""
-        without = [told[len(prefix) :] for prefix in ("../", "./", "data/", "/") if told.startswith(prefix)]
+        """Return the folder or file of a path as the set gives it; None: it is not there.
+
+        Roboflow's and CVAT's paths begin with folders that the set was in once: these are left away one by one.
+        """
+        parts = [part for part in told.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+        least = 1 if parts and "." in parts[-1] else 2  # a folder's name alone says too little
+        shorter = ["/".join(parts[first:]) for first in range(max(len(parts) - least + 1, 1))]
         for root in self.root:
-            for name in (told, *without):
+            for name in dict.fromkeys((told, *shorter)):
                 for spelling in spellings(name):
                     if (root / spelling).is_dir() or is_file(root / spelling):
                         return root / spelling
