@@ -340,6 +340,25 @@ def test_bad_rows_are_named(row: list[float], dtype: torch.dtype) -> None:
         spp_ops.roi_spatial_pyramid_pool(MAP, rois, out=torch.empty(5, 150))
 
 
+@pytest.mark.parametrize("grad", [False, True])
+@pytest.mark.parametrize("image", [2, -1, 0.5, NAN])
+def test_bad_rows_under_vmap_are_named(image: float, grad: bool) -> None:
+    """Calls are numbered through: row 1 of the second call is row 3 of all."""
+    maps = torch.stack([MAP, MAP]).requires_grad_(grad)
+    rois = torch.stack([ROIS, ROIS])
+    rois[1, 1, 0] = image
+    pool = torch.vmap(lambda features, boxes: spp_ops.roi_spatial_pyramid_pool(features, boxes, 1))
+    with pytest.raises((ValueError, RuntimeError), match=rf"^rois: row 3 is \({image:g}, 2, 2, 7, 7\), expected"):
+        pool(maps, rois)
+    nested = torch.vmap(pool)
+    with pytest.raises((ValueError, RuntimeError), match=rf"^rois: row 3 is \({image:g}, 2, 2, 7, 7\), expected"):
+        nested(maps[None], rois[None])
+    check = torch.vmap(lambda features, boxes: (boxes, spp_ops.check_rois(features, boxes))[0])
+    check(maps, rois[:1].expand(2, -1, -1))
+    with pytest.raises((ValueError, RuntimeError), match=rf"^rois: row 3 is \({image:g}, 2, 2, 7, 7\), expected"):
+        check(maps, rois)
+
+
 @pytest.mark.parametrize("chosen", [-1, 2, 2**40, -(2**40)])
 def test_a_map_that_is_not_there_is_named(chosen: int) -> None:
     map_index = torch.tensor([0, chosen])

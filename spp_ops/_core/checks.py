@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeGuard
 import numpy as np
 import torch
 from torch import Tensor
+from torch.masked import MaskedTensor
 
 from spp_ops._core.limits import LIMITS
 
@@ -38,7 +39,7 @@ def _dtype_error(name: str, tensor: Tensor) -> TypeError:
 
 def require_strided(name: str, tensor: Tensor) -> None:
     """Raise a ValueError for sparse, nested and masked tensors and other layouts without strides."""
-    if tensor.is_nested or torch.masked.is_masked_tensor(tensor):
+    if tensor.is_nested or isinstance(tensor, MaskedTensor):
         raise ValueError(f"{name}: expected a dense tensor, got a {'nested' if tensor.is_nested else 'masked'} one")
     if tensor.layout != torch.strided:
         raise ValueError(f"{name}: expected a dense tensor, got layout {tensor.layout}")

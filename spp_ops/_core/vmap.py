@@ -58,9 +58,11 @@ def _pool(operator: Any, info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> t
     batch, images = info.batch_size, _size_within(features[0], in_dims[0][0])
     boxes = _to_front(rois, in_dims[1], batch)
     batched_maps = any(d is not None for d in in_dims[0])
-    if batched_maps:
-        features, boxes = _fold(features, in_dims[0], batch), _count_through(boxes, images)
     chosen = None if map_index is None else _to_front(map_index, in_dims[2], batch).flatten().contiguous()
+    if batched_maps:
+        if boxes.device.type == "cpu" and type(boxes) is Tensor:  # while its bad rows still say what they are
+            OPS.check_rois(boxes.detach().flatten(0, 1), chosen, images, len(features))
+        features, boxes = _fold(features, in_dims[0], batch), _count_through(boxes, images)
     result = operator(features, boxes.flatten(0, 1), chosen, levels, projections, target_area)
     outputs = [_unfold(t, batch) for t in (result if isinstance(result, tuple) else (result,))]
     if batched_maps and len(outputs) > 1:
@@ -79,6 +81,14 @@ def _pool_rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, 
 
 def _pool_with_indices_rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
     return _pool(OPS.roi_spatial_pyramid_pool_with_indices, info, in_dims, *inputs), (0, 0, 0)
+
+
+def _check_rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+    rois, map_index, images, maps = inputs
+    boxes = _to_front(rois, in_dims[0], info.batch_size).flatten(0, 1)
+    chosen = None if map_index is None else _to_front(map_index, in_dims[1], info.batch_size).flatten()
+    OPS.check_rois(boxes, chosen, images, maps)
+    return None, None
 
 
 def _backward_rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
@@ -113,5 +123,6 @@ def register() -> None:
     """Give every operator its rule."""
     torch.library.register_vmap("spp_ops::roi_spatial_pyramid_pool", _pool_rule)
     torch.library.register_vmap("spp_ops::roi_spatial_pyramid_pool_with_indices", _pool_with_indices_rule)
+    torch.library.register_vmap("spp_ops::check_rois", _check_rule)
     torch.library.register_vmap("spp_ops::roi_spatial_pyramid_pool_backward", _backward_rule)
     torch.library.register_vmap("spp_ops::roi_spatial_pyramid_pool_gather", _gather_rule)
