@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from house import imported_names
 
 import spp_ops
 
@@ -33,13 +33,7 @@ def room_of(path: Path) -> str:
 
 def imports(path: Path) -> set[str]:
     """The rooms that a file imports from, inside functions too."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    parts = [name.split(".") for name in names]
+    parts = [name.split(".") for name in imported_names(path)]
     return {part[2] for part in parts if part[:2] == ["spp_ops", "detection"] and len(part) > 2 and part[2] in FLOOR}
 
 
