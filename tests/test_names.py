@@ -14,7 +14,7 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from PIL import Image, ImageDraw
 
-from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._console import Output, tell_missing_letters, yellow_lines
 from spp_ops.datasets.detection import DetectionImages, Objects
 from spp_ops.detection.detections import Detections
 from spp_ops.detection.evaluation.evaluate import DetectionEvaluation, evaluate_detections
@@ -150,3 +150,16 @@ def test_long_names_stay_in_the_image(size: tuple[int, int], no_other_font: None
     lettering = Lettering.of("x" * 240, 12, (300, 40))
     assert lettering.width <= 300
     assert lettering.height <= 40
+
+
+def test_letters_that_will_be_missing_are_told(no_other_font: None) -> None:
+    lines: list[str] = []
+    tell_missing_letters(NAMES, lines.append)
+    assert len(lines) == 1
+    assert lines[0].startswith(f"no font here has {CHINESE}: drawn as \\u4e2d; ")
+    tell_missing_letters(NAMES[:-1], lines.append)
+    assert len(lines) == 1
+
+
+def test_letters_of_an_installed_font_are_not_missing(chinese_font: Path) -> None:
+    tell_missing_letters(NAMES, pytest.fail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from typing import IO, Any
 
 from rich.console import Console
@@ -69,3 +70,15 @@ def _close_quietly(stream: IO[str]) -> None:
 def yellow_lines(console: Console) -> Notice:
     """Return what prints notices to a console."""
     return lambda line: console.print(literal(line, "yellow"))
+
+
+def tell_missing_letters(names: Iterable[str], notice: Notice) -> None:
+    """Say, before images or plots are drawn, which letters of names will be missing in them, and what helps."""
+    from spp_ops.engine.fonts import letters_without_font
+
+    missing = letters_without_font(names)
+    if missing:
+        notice(
+            f"no font here has {missing[:20]}{'...' if len(missing) > 20 else ''}: drawn as {ascii(missing[0])[1:-1]}; "
+            "installing one, such as Noto Sans CJK, mends that"
+        )

@@ -13,9 +13,9 @@ import click
 import torch
 from rich.progress import track
 
-from spp_ops.cli._console import LineStream, Output, yellow_lines
+from spp_ops.cli._console import LineStream, Output, tell_missing_letters, yellow_lines
 from spp_ops.cli._detectors import Changes, combined, detector_options, load_detectors
-from spp_ops.cli._findings import found_row, open_findings, run_header
+from spp_ops.cli._findings import Findings, found_row, open_findings, run_header
 from spp_ops.cli._images import ImageOptions, image_options
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.cli._outputs import to_folder
@@ -120,10 +120,9 @@ def command(
             header = run_header(runs, detectors, images)
             findings = open_findings(out, header, sources.files, resume=resume, overwrite=overwrite)
             stack.enter_context(closing(findings))
-            if findings.folder != out:
-                notice(f"{out} has files already; results go to {findings.folder}")
-            if len(findings):
-                notice(f"going on with the run in {findings.folder}: {len(findings)} images are there")
+            _tell_folder(findings, out, notice)
+            if not no_images:
+                tell_missing_letters(detector.classes, notice)
         stills = (
             still
             for still in sources.stills()
@@ -151,6 +150,13 @@ def command(
         else:
             findings.finish("coco" if own is not None else results_format, own)
             console.print(_told(findings.objects, len(findings), f"{rate}; see {findings.folder}"))
+
+
+def _tell_folder(findings: Findings, out: Path, notice: Notice) -> None:
+    if findings.folder != out:
+        notice(f"{out} has files already; results go to {findings.folder}")
+    if len(findings):
+        notice(f"going on with the run in {findings.folder}: {len(findings)} images are there")
 
 
 def _told(objects: int, images: int, rest: str) -> str:

@@ -9,7 +9,7 @@ import click
 import torch
 from rich.progress import Progress
 
-from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._console import Output, tell_missing_letters, yellow_lines
 from spp_ops.cli._data import DataOptions, data_options
 from spp_ops.cli._detectors import Changes, combined, detector_options, load_detectors
 from spp_ops.cli._options import device_option, examples, seed_option
@@ -88,6 +88,8 @@ def command(
     part = source.part(data, split, "test")
     notice = yellow_lines(console) if fabric.is_global_zero else lambda line: None
     labeled = source.read(data, part, notice, detector.classes)
+    if plot_path is not None:
+        tell_missing_letters(detector.classes, notice)
     begun = time.perf_counter()
     with Progress(console=console, transient=True, disable=not fabric.is_global_zero) as progress:
         total = -(-len(labeled) // fabric.world_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import torch
@@ -20,6 +20,7 @@ from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.problems import Notice
 from spp_ops.datasets.reading import DetectionData
 from spp_ops.detection.detectors.config import DetectorConfig
+from spp_ops.detection.features.regions import ProjectionRule
 from spp_ops.detection.joint import train_joint
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.staged import PRESETS, StagedJob, train_staged
@@ -73,6 +74,13 @@ _JOINT_HIDDEN: tuple[int, ...] = ()  # for few images; the paper's two layers co
     show_default=True,
     help="Shorter sides in pixels of the resized images that the detector looks at.",
 )
+@click.option(
+    "--projection",
+    type=click.Choice(get_args(ProjectionRule)),
+    default=DetectorConfig.projection,
+    show_default=True,
+    help="The rule from windows to cells of a map: the authors' code, the paper's journal version, Fast R-CNN.",
+)
 @proposals_option
 @click.option("--no-boxes", is_flag=True, help="Do not learn to correct windows.")
 @click.option("--resume", is_flag=True, help="Go on with the run in RUN, to the same result; more --epochs prolong it.")
@@ -98,6 +106,7 @@ def command(
     levels: tuple[int, ...],
     hidden: tuple[int, ...] | None,
     scales: tuple[int, ...],
+    projection: ProjectionRule,
     proposals: ProposalConfig | None,
     no_boxes: bool,
     resume: bool,
@@ -122,7 +131,14 @@ def command(
     if not any(map(len, labeled.objects)):
         raise ValueError(f"{source.source}: expected objects to learn from, found none in {len(labeled)} images")
     progress = ConsoleProgress(console)
-    detector = DetectorConfig(labeled.classes, arch, levels, scales=scales, proposals=proposals or ProposalConfig())
+    detector = DetectorConfig(
+        labeled.classes,
+        arch,
+        levels,
+        scales=scales,
+        projection=projection,
+        proposals=proposals or ProposalConfig(),
+    )
     if pipeline == "staged":
         config = replace(PRESETS[given.get("preset", "small")], seed=seed)
         staged = replace(config, boxes=None) if no_boxes else config

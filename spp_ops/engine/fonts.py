@@ -7,7 +7,7 @@ ones for instance, are taken from the fonts installed; those that no font has ar
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib.util import find_spec
 from itertools import groupby
@@ -51,6 +51,14 @@ def with_fonts(text: str, bold: bool = False) -> tuple[tuple[str, Path], ...]:
         run = "".join(letters)
         runs.append((run, font) if font else (ascii(run)[1:-1], first))
     return tuple(runs)
+
+
+def letters_without_font(names: Iterable[str]) -> str:
+    """Return the letters of some names that no font here has, each once."""
+    missing = frozenset(printable("".join(names)))
+    for font in (own_font(), *_fonts_for(missing - _letters(own_font()))):
+        missing -= _letters(font)
+    return "".join(sorted(missing))
 
 
 def show_literally(text: Text, content: str, letters: int = 40) -> None:

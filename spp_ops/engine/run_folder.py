@@ -66,10 +66,17 @@ def found_run(file: Path, *, resume: bool) -> bool:
     """Say whether a run's folder holds one to go on with, by the file that has its settings.
 
     Raises:
-        ValueError: it holds one, but none is to be resumed.
+        ValueError: it holds one, but none is to be resumed; or it holds none, but files of the names that a run writes.
     """
     if file.is_file() and not resume:
         raise ValueError(f"out: {file.parent} holds a run already; give --resume to go on with it, or another folder")
+    if not file.is_file() and file.parent.is_dir():
+        taken = sorted(path.name for path in file.parent.iterdir() if re.fullmatch(_WRITTEN, path.name))
+        if taken:
+            raise ValueError(
+                f"out: {file.parent} holds {taken[0]}, which is of no run that could go on and would be written over; "
+                "give another folder"
+            )
     return file.is_file()
 
 
