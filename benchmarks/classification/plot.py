@@ -33,7 +33,7 @@ def main() -> None:
         axes.grid(axis="y", alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("top-1 error in %")
-    panels[0].set_ylim(3, 14)
+    panels[0].set_ylim(0, 14)
     panels[1].legend(frameon=False, fontsize=8)
     figure.savefig(ROOT / "docs" / "images" / "classification_heads.png", dpi=110)
 

@@ -74,7 +74,7 @@ def draw(rows: Sequence[Row]) -> None:
                 axes.plot(means, [y] * len(means), "o", color="black", markersize=3)
     axes.set_yticks([place + 0.2 for place in range(len(rows))], [row.name for row in rows])
     axes.invert_yaxis()
-    axes.set_xlim(0.4, 1)
+    axes.set_xlim(0, 1)
     axes.margins(y=0.01)
     axes.set_xlabel("mean average precision (11 points, overlap 0.5); dots: seeds")
     axes.spines[["top", "right"]].set_visible(False)

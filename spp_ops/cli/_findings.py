@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -31,6 +33,7 @@ _COMMAND = "spp-ops detect"
 _INNER = "detections"  # folder for results where --out is the working folder
 _LONGEST = 200  # bytes of a drawing's name before its ending: file systems take 255
 _WRITTEN = {".jpg": ".jpg", ".jpeg": ".jpeg", ".png": ".png"}  # endings that drawings keep; the rest become .jpg
+_DRAWN_LATER = 4  # images at most that wait to be drawn
 _QUALITY = 92  # of the JPEG files
 
 
@@ -48,10 +51,13 @@ class Findings:
         self._lines = lines
         self._rows: dict[tuple[str, int | None], Row] = {(row["image"], row.get("frame")): row for row in lines.rows}
         there = [path.name for path in folder.iterdir()]
+        self._pool = ThreadPoolExecutor(1)  # draws while the next image is looked at
+        self._drawings: deque[Future[None]] = deque()
         self._taken = {name.casefold() for name in (*there, LINES_NAME, *RESULT_NAMES)}
 
     def close(self) -> None:
-        """Let other processes have the folder."""
+        """Let other processes have the folder, once what is being drawn is there."""
+        self._pool.shutdown()
         self._lines.close()
 
     def __len__(self) -> int:
@@ -68,7 +74,7 @@ class Findings:
         return row is not None and (row["drawing"] is None or (self.folder / row["drawing"]).is_file())
 
     def add(self, row: Row, pixels: Pixels, found: Detections, *, draw: bool) -> Row:
-        """Write what is found in an image, its line before its drawing; return the line.
+        """Write what is found in an image, its line now and its drawing soon; return the line.
 
         Args:
             row: of `found_row`.
@@ -76,25 +82,29 @@ class Findings:
             found: in it.
             draw: whether to write the image with its boxes.
         """
-        from spp_ops.detection.visualize import draw_detections
-
         key = row["image"], row.get("frame")
         if key not in self._rows:  # else its drawing alone is missing
             self._rows[key] = row | {"drawing": self._free_name(*key) if draw else None}
             self._lines.add(self._rows[key])
         row = self._rows[key]
         if row["drawing"] is not None:
-            with atomic_write(self.folder / row["drawing"]) as temporary:
-                draw_detections(pixels, found).save(temporary, quality=_QUALITY)
+            if len(self._drawings) == _DRAWN_LATER:
+                self._drawings.popleft().result()
+            self._drawings.append(self._pool.submit(_draw, self.folder / row["drawing"], pixels, found))
         return row
 
     def finish(self, results_format: ResultsFormat, own: CocoIds | None = None) -> None:
-        """Write all boxes.
+        """Write all boxes, and the last drawings.
 
         Args:
             results_format: detections.json, or coco_results.json and coco_images.json.
             own: the ids that the data has; None: `image_ids`, and categories counted from 1.
         """
+        self._write_results(results_format, own)
+        while self._drawings:
+            self._drawings.popleft().result()
+
+    def _write_results(self, results_format: ResultsFormat, own: CocoIds | None) -> None:
         rows = list(self._rows.values())
         if results_format == "json":
             write_json(self.folder / "detections.json", {"classes": list(self.classes), "images": rows})
@@ -124,6 +134,13 @@ class Findings:
             name = f"{stem}_{number}{ending}"
         self._taken.add(name.casefold())
         return name
+
+
+def _draw(path: Path, pixels: Pixels, found: Detections) -> None:
+    from spp_ops.detection.visualize import draw_detections
+
+    with atomic_write(path) as temporary:
+        draw_detections(pixels, found).save(temporary, quality=_QUALITY)
 
 
 def found_row(still: Still, pixels: Pixels, found: Detections) -> Row:

@@ -55,7 +55,9 @@ def with_fonts(text: str, bold: bool = False) -> tuple[tuple[str, Path], ...]:
 
 def letters_without_font(names: Iterable[str]) -> str:
     """Return the letters of some names that no font here has, each once."""
-    missing = frozenset(printable("".join(names)))
+    missing = frozenset(letter for letter in printable("".join(names)) if not letter.isascii())
+    if not missing:
+        return ""
     for font in (own_font(), *_fonts_for(missing - _letters(own_font()))):
         missing -= _letters(font)
     return "".join(sorted(missing))
