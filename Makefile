@@ -12,19 +12,30 @@ BIN := $(VENV)/bin
 SOURCES := setup.py $(shell find csrc -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
 CXX_FILES := $(shell find csrc tests/kernels $(wildcard examples) -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
 
-.PHONY: demo test lint format build benchmark fuzz abi-check gpu-check mutants clean
+# Of clang-check and python-check.
+CLANG ?= clang++
+OTHER_PYTHON ?= python3.10
+OTHER_TORCH ?= 2.11.0
+
+.PHONY: demo test test-all lint format build benchmark fuzz abi-check gpu-check mutants clean
+.PHONY: wheel wheel-check clang-check python-check help
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 16
 
 demo: build  ## the main job on a photo (IMAGE=path for another one); images and figures land in out/
 	$(BIN)/python -m spp_ops demo $(if $(IMAGE),--image "$(IMAGE)") --out out --overwrite
 
-test: build  ## every test that needs no GPU
+test: build  ## the tests of a few seconds each that need no GPU
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: build  ## every test that needs no GPU
 	$(BIN)/python -m pytest
 
 lint: build  ## ruff, mypy and clang-format, nothing changed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
 
 format: build
 	$(BIN)/ruff check --fix .
@@ -43,6 +54,32 @@ fuzz: build  ## random calls under AddressSanitizer and UBSan for FUZZ_SECONDS
 mutants: build  ## faults planted in the CUDA sources, one at a time: which of them do the tests not find?
 	$(BIN)/python tests/kernels/cuda_mutants.py $(ARGS)
 
+wheel: build  ## dist/: the source distribution, and a stripped manylinux wheel built from it
+	rm -rf dist build/wheel && mkdir -p dist build/wheel
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m build --no-isolation --outdir build/wheel
+	mv build/wheel/*.tar.gz dist
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m auditwheel repair --strip --wheel-dir dist \
+	  --exclude 'libtorch*.so' --exclude 'libc10*.so' build/wheel/*.whl
+	ls -l dist
+
+wheel-check: dist  ## wheel and source distribution, each in a clean environment, used from an empty folder
+	.ci/clean-install "$(PYTHON)" dist/*.whl
+	SPP_OPS_CUDA=0 .ci/clean-install "$(PYTHON)" dist/*.tar.gz
+
+dist:
+	$(MAKE) --no-print-directory wheel
+
+clang-check: build  ## the operator's tests under a build by Clang
+	CXX=$(CLANG) SPP_OPS_CUDA=0 PATH="$(CURDIR)/$(BIN):$$PATH" \
+	  $(BIN)/python setup.py --quiet build --build-base build/clang --build-lib build/clang/lib
+	.ci/operator-tests "$(CURDIR)/$(BIN)/python" "$(CURDIR)/build/clang/lib"
+
+python-check: build dist  ## the operator's tests with the wheel under OTHER_PYTHON and OTHER_TORCH
+	.ci/light-torch "$(OTHER_PYTHON)" "$(OTHER_TORCH)" build/other
+	build/other/bin/python -m pip install --quiet --no-deps dist/*.whl
+	.ci/operator-tests "$(CURDIR)/build/other/bin/python"
+	rm -rf build/other
+
 abi-check: build  ## one binary under the oldest torch and under this one, bit for bit
 	$(BIN)/python -m tests.abi
 
@@ -55,7 +92,7 @@ gpu-check:  ## all that waits for a GPU: tests, compute-sanitizer, benchmarks, a
 	fi
 
 clean:
-	rm -rf build out $(VENV) spp_ops/*.so *.egg-info
+	rm -rf build dist out $(VENV) spp_ops/*.so *.egg-info
 
 # torch first: the extension is built against the torch that will load it.
 $(VENV)/.torch:
@@ -64,5 +101,5 @@ $(VENV)/.torch:
 	touch $@
 
 $(VENV)/.built: $(VENV)/.torch pyproject.toml $(SOURCES)
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[test,lint]'
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[test,lint,wheel]'
 	touch $@

@@ -24,11 +24,6 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("spp_ops")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "gpu: needs a CUDA device; fails without one where SPP_OPS_REQUIRE_GPU=1")
-    config.addinivalue_line("markers", "slow: takes a minute or more; left out by -m 'not slow'")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Tests neither read nor fill the user's cache of proposals."""
