@@ -18,7 +18,7 @@ OTHER_PYTHON ?= python3.10
 OTHER_TORCH ?= 2.11.0
 
 .PHONY: demo test test-all lint format build benchmark fuzz abi-check gpu-check mutants clean
-.PHONY: wheel wheel-check clang-check python-check help
+.PHONY: wheel wheel-check clang-check python-check lowest-check help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 16
@@ -78,6 +78,15 @@ python-check: build dist  ## the operator's tests with the wheel under OTHER_PYT
 	.ci/light-torch "$(OTHER_PYTHON)" "$(OTHER_TORCH)" build/other
 	build/other/bin/python -m pip install --quiet --no-deps dist/*.whl
 	.ci/operator-tests "$(CURDIR)/build/other/bin/python"
+	rm -rf build/other
+
+lowest-check: build dist  ## the same, and detection, with the lowest versions that pyproject.toml allows
+	.ci/light-torch "$(OTHER_PYTHON)" "$(OTHER_TORCH)" build/other
+	$(BIN)/python -m uv pip compile --quiet --python build/other/bin/python --resolution lowest-direct \
+	  --extra train pyproject.toml | grep -E '^[a-z]' | grep -vE '^(torch|triton|nvidia-.*|cuda-.*)==' > build/lowest.txt
+	build/other/bin/python -m pip install --quiet --no-deps -r build/lowest.txt dist/*.whl
+	.ci/operator-tests "$(CURDIR)/build/other/bin/python"
+	cd "$$(mktemp -d)" && "$(CURDIR)/build/other/bin/python" "$(CURDIR)/.ci/smoke.py"
 	rm -rf build/other
 
 abi-check: build  ## one binary under the oldest torch and under this one, bit for bit
