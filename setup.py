@@ -43,8 +43,6 @@ PYTHON_TARGET = "0x030A0000"  # the limited API of Python 3.10
 
 DEBUG = os.environ.get("DEBUG") == "1"
 SANITIZE = [f"-fsanitize={kinds}" for kinds in [os.environ.get("SANITIZE", "")] if kinds]
-# What makes schemas and CPU operators known: of `_C` alone. The other files of csrc/ops serve both libraries.
-CPU_REGISTRATIONS = {"build_info.cpp", "cpu.cpp", "library.cpp", "module.cpp"}
 
 
 def cuda_wanted() -> bool:
@@ -112,6 +110,12 @@ def sources(*patterns: str) -> list[str]:
     return sorted(str(path) for pattern in patterns for path in Path("csrc").glob(pattern))
 
 
+def shared_glue() -> list[str]:
+    """List what both libraries have of csrc/ops: the files that make nothing known, neither an operator nor a module."""
+    texts = {file: Path(file).read_text(encoding="utf-8") for file in sources("ops/*.cpp")}
+    return [file for file, text in texts.items() if not re.search(r"STABLE_TORCH_LIBRARY|PyInit_", text)]
+
+
 def cxx_flags() -> list[str]:
     """Return the flags of every C++ file."""
     optimize = ["-O1", "-g", "-fno-omit-frame-pointer"] if SANITIZE else ["-O0", "-g"] if DEBUG else ["-O3", "-g0"]
@@ -148,10 +152,9 @@ def cuda_library() -> Extension:
     """
     archs = os.environ.setdefault("TORCH_CUDA_ARCH_LIST", default_archs(toolkit_version()))
     facts = {"SPP_CUDA_VERSION": toolkit_version(), "SPP_CUDA_ARCHS": archs.replace(";", " ")}
-    glue = [file for file in sources("ops/*.cpp") if Path(file).name not in CPU_REGISTRATIONS]
     return library(
         "spp_ops._C_cuda",
-        [*glue, *sources("kernels/cuda/*.cu")],
+        ["csrc/ops/cuda.cpp", *shared_glue(), *sources("kernels/cuda/*.cu")],
         {"USE_CUDA": None, **facts},
         include_dirs=[path for path in include_paths("cuda") if path not in include_paths("cpu")],
         library_dirs=toolkit_libraries(),

@@ -14,7 +14,7 @@ from spp_ops.detection.proposals.precomputed import ENDINGS
 METHODS = tuple(method for method in get_args(Method) if method != "file")
 
 
-class Proposals(click.ParamType[ProposalConfig]):
+class Proposals(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """A method, or a file of boxes computed before."""
 
     name = "proposals"

@@ -15,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator: TypeAlias = Callable[[Command], Command]
 
 
-class Numbers(click.ParamType[Any]):
+class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """Whole numbers with commas between: 6,3,2,1. An empty text gives none, as does "none" where that is allowed."""
 
     name = "numbers"
@@ -34,7 +34,7 @@ class Numbers(click.ParamType[Any]):
             self.fail(f"expected whole numbers with commas between, got {value!r}", param, ctx)
 
 
-class Places(click.ParamType[Any]):
+class Places(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """Places in a run with commas between: 0.5,0.9 (shares of it) or 10,16 (epochs). An empty text gives none."""
 
     name = "places"
