@@ -111,7 +111,7 @@ def sources(*patterns: str) -> list[str]:
 
 
 def shared_glue() -> list[str]:
-    """List what both libraries have of csrc/ops: the files that make nothing known, neither an operator nor a module."""
+    """List what both libraries have of csrc/ops: the files that register no operator and are no module."""
     texts = {file: Path(file).read_text(encoding="utf-8") for file in sources("ops/*.cpp")}
     return [file for file, text in texts.items() if not re.search(r"STABLE_TORCH_LIBRARY|PyInit_", text)]
 

@@ -87,6 +87,7 @@ def test_every_operator_is_checked_here() -> None:
     checked = {"", "_out", "_with_indices", "_backward", "_gather"}
     without_tensors = {"build_info", "set_cpu_level", "set_cpu_reading"}
     without_tensors |= {"cuda_build_info"} if spp_ops.build_info()["cuda"] else set()
-    known = {f"roi_spatial_pyramid_pool{each}" for each in checked} | without_tensors | {"check_rois"}
+    elsewhere = {"selective_search"}  # tests/detection/test_proposals.py
+    known = elsewhere | {f"roi_spatial_pyramid_pool{each}" for each in checked} | without_tensors | {"check_rois"}
     assert registered == {f"spp_ops::{each}" for each in known}
     assert spp_ops.build_info()
