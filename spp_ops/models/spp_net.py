@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from spp_ops._core.checks import Levels, level_pairs
+from spp_ops._core.checks import Levels, level_pairs, level_tuple
 from spp_ops.datasets.image import IMAGENET_NORMALIZATION, Normalization
 from spp_ops.models.shapes import map_shape
 from spp_ops.nn import SpatialPyramidPool2d
@@ -54,7 +54,7 @@ class SPPNet(nn.Module):
         if num_classes < 1:
             raise ValueError(f"num_classes: expected at least 1, got {num_classes}")
         self.backbone = backbone
-        self.levels = None if levels is None else tuple(levels)
+        self.levels = None if levels is None else level_tuple(levels)
         self.normalization = normalization
         if levels is not None:
             channels, _, _ = map_shape(backbone, 224, 224)

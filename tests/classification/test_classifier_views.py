@@ -6,6 +6,7 @@ import pytest
 import torch
 from small_networks import small_net
 
+import spp_ops
 from spp_ops.classification.augmentation import resize_shorter
 from spp_ops.classification.scoring import ViewScorer, window_cells, window_corners
 from spp_ops.classification.views import NAMES, ScaleViews, Views, make_views
@@ -60,6 +61,17 @@ def test_maps_give_what_the_views_give_as_images_where_cells_and_windows_are_ali
     assert from_maps.shape == (len(views), 3)
     torch.testing.assert_close(from_maps, from_images)
     assert len(from_maps.unique(dim=0)) > len(views) // 2  # views differ, so that the comparison says something
+
+
+def test_a_given_receptive_field_goes_before_what_is_read() -> None:
+    """At four times the stride, windows lie on other cells."""
+    image = torch.randint(0, 256, (3, 60, 90), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    net, views = small_net(3), make_views("10", 32)
+    x, y = spp_ops.receptive_field(net.backbone).stride
+    same, other = (spp_ops.ReceptiveField(1, (factor * x, factor * y), 0) for factor in (1, 4))
+    expected = ViewScorer(net, views)(image)
+    torch.testing.assert_close(ViewScorer(net, views, receptive_field=same)(image), expected)
+    assert not torch.allclose(ViewScorer(net, views, receptive_field=other)(image), expected)
 
 
 def test_full_view_is_the_network_on_the_whole_image() -> None:

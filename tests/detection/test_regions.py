@@ -37,6 +37,28 @@ def test_rows_are_those_of_the_resized_photo(backbone: nn.Sequential) -> None:
     torch.testing.assert_close(rows, expected)
 
 
+class Rolled(nn.Module):
+    """Its cells look around the image's edge: no field that can be read."""
+
+    def __init__(self, stack: nn.Sequential) -> None:
+        super().__init__()
+        self.stack = stack
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.stack(images).roll(0, 3)
+
+
+def test_a_field_that_cannot_be_read_may_be_given(backbone: nn.Sequential) -> None:
+    expected = RegionFeatures(backbone, (3, 1), (120,))(photo(), windows())
+    rolled, field = Rolled(backbone).eval(), spp_ops.receptive_field(backbone)
+    with pytest.raises(ValueError, match=r"^module: Rolled: roll\(\) works along the map; .*receptive_field_step"):
+        RegionFeatures(rolled, (3, 1), (120,))
+    given = RegionFeatures(rolled, (3, 1), (120,), receptive_field=field)
+    torch.testing.assert_close(given(photo(), windows()), expected)
+    rolled.receptive_field_step = field
+    torch.testing.assert_close(RegionFeatures(rolled, (3, 1), (120,))(photo(), windows()), expected)
+
+
 def test_each_window_is_pooled_from_the_map_its_area_suits(backbone: nn.Sequential) -> None:
     scales = (60, 120, 240)
     regions = RegionFeatures(backbone, (2, 1), scales, target_area=50.0**2)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import spp_ops
-from spp_ops._core.checks import Levels, level_pairs
+from spp_ops._core.checks import Levels, level_pairs, level_tuple
 from spp_ops._core.geometry import place_boxes
 from spp_ops.datasets.image import PAPER_NORMALIZATION, Normalization, Pixels, to_tensor
 from spp_ops.detection.features.base import Scores, apart_from, joined, take_rows
@@ -75,7 +75,7 @@ class RegionFeatures:
         if not scales or min(scales) < 1:
             raise ValueError(f"scales: expected one or more sides of at least 1 pixel, got {list(scales)}")
         self.backbone = backbone
-        self.levels = tuple(levels)
+        self.levels = level_tuple(levels)
         self.scales = tuple(scales)
         self.inset = inset
         self.target_area = target_area
