@@ -59,9 +59,11 @@ def coco_content() -> dict[str, Any]:
 
 
 def write_coco(path: Path, content: dict[str, Any], images: Path | None = None) -> Path:
-    """The file, and its images beside it or in a folder."""
+    """The file, and its images beside it or in a folder, unless it calls them otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
+    told = [entry.get("file_name") for entry in content["images"]]
     for name in ("a.jpg", "b.jpg", "c.jpg"):
-        write_image((images or path.parent) / name)
+        if any(str(each).lower().partition("?")[0].endswith(name) for each in told):
+            write_image((images or path.parent) / name)
     return path

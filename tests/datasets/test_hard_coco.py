@@ -244,3 +244,10 @@ def test_the_same_images_give_the_same_ap_as_voc(tmp_path: Path) -> None:
     assert [objects.boxes.tolist() for objects in coco.objects] == [objects.boxes.tolist() for objects in voc.objects]
     without = voc.subset([0, 1])
     assert evaluate_detections(without, found[:2]).as_data() != evaluate_detections(voc, found).as_data()
+
+
+def test_images_that_the_file_does_not_list_are_told(tmp_path: Path) -> None:
+    write_image(tmp_path / "more.jpg")
+    assert read(tmp_path, coco_content())[1] == [
+        f"1 image beside the others is not in the file, at: {tmp_path / 'more.jpg'}"
+    ]

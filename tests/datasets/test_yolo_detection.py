@@ -179,3 +179,12 @@ def test_a_bad_data_yaml(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "data.yaml").write_text(text)
     with pytest.raises(ValueError, match=rf"data\.yaml: {complaint}"):
         read(tmp_path / "data.yaml", "train")
+
+
+def test_other_files_among_the_images_are_told(tmp_path: Path) -> None:
+    write(tmp_path, "images", "labels", {"a": LINE})
+    (tmp_path / "images" / "b.jpg_large").write_bytes(b"")
+    (tmp_path / "images" / "c.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "data.yaml").write_text(f"train: images\n{YAML}")
+    notices = read(tmp_path, "train")[1]
+    assert [line.partition(",")[0].partition(":")[0] for line in notices] == ["1 file left out", "1 link left out"]

@@ -1,13 +1,15 @@
 """Selective search and EdgeBoxes: where the boxes lie, their order, their number."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from spp_ops.demo.main import sample_image
 from spp_ops.detection import selective_search
-from spp_ops.detection.proposals import edge_boxes
+from spp_ops.detection.proposals import ProposalConfig, edge_boxes, propose
 from spp_ops.detection.proposals.color_spaces import Mode
 from spp_ops.detection.proposals.edges import edges
 
@@ -147,3 +149,13 @@ def test_bad_arguments() -> None:
         selective_search(image, side=0)
     with pytest.raises(ValueError, match="limit: expected at least 1 window or None, got 0"):
         selective_search(image, limit=0)
+
+
+def test_images_read_by_other_rules_have_windows_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dark = shapes_image(80, 60)[..., 0].astype(np.uint16) * 16  # 12 bits in 16
+    Image.fromarray(dark).save(tmp_path / "a.tif")
+    config = ProposalConfig("edge-boxes", limit=20)
+    for rules in ("", "stretch", ""):
+        monkeypatch.setenv("SPP_OPS_IMAGES", rules)
+        propose([tmp_path / "a.tif"], config, cache=tmp_path / "cache", workers=1)
+    assert len(list((tmp_path / "cache").rglob("*.npz"))) == 2

@@ -19,13 +19,15 @@ from spp_ops.datasets.formats.coco_categories import categories_of, read_coco_ca
 from spp_ops.datasets.formats.coco_entries import Id, Place, entries_of, entry_id, read_object, told_size
 from spp_ops.datasets.formats.coco_files import find_coco
 from spp_ops.datasets.formats.json_lists import JsonLists, read_json_lists
-from spp_ops.datasets.image_files import ImageFinder
+from spp_ops.datasets.image_files import ImageFinder, image_files
 from spp_ops.datasets.problems import Kind, Notice, OnBad, Problems
+from spp_ops.datasets.splits import same_split
 
 ID_TWICE = Kind(
     "object has the id of another; ids of objects are not used",
     "objects have ids of others; ids of objects are not used",
 )
+UNLISTED = Kind("image beside the others is not in the file", "images beside the others are not in the file")
 OTHER_TYPE = Kind("id given as a text here and as a number there", "ids given as texts here and as numbers there")
 SAME_FILE = Kind("image listed under another id before; both count", "images listed under other ids before; all count")
 
@@ -102,7 +104,8 @@ class CocoFormat:
         content = read_json_lists(file.annotations)
         categories = categories_of(content, problems)
         finder = ImageFinder(*((options.images,) if options.images is not None else file.folders))
-        images = _images(content, finder, problems)
+        images, paths = _images(content, finder, problems)
+        _note_unlisted(paths, split, problems)
         objects = _Objects(content, images, categories, problems)
         for row, entry in enumerate(entries_of(content, "annotations", empty=True)):
             objects.add(row, entry)
@@ -110,8 +113,10 @@ class CocoFormat:
         return AnnotatedSet(str(content.path), usable, tuple(dict.fromkeys(categories.values())))
 
 
-def _images(content: JsonLists, finder: ImageFinder, problems: Problems) -> dict[Id, AnnotatedImage | None]:
-    """Return the file's images by their ids; None: one that can't be used."""
+def _images(
+    content: JsonLists, finder: ImageFinder, problems: Problems
+) -> tuple[dict[Id, AnnotatedImage | None], set[Path]]:
+    """Return the file's images by their ids (None: one that can't be used), and all paths that were found."""
     found: dict[Id, AnnotatedImage | None] = {}
     paths: set[Path] = set()
     for row, entry in enumerate(entries_of(content, "images")):
@@ -132,7 +137,16 @@ def _images(content: JsonLists, finder: ImageFinder, problems: Problems) -> dict
                 problems.note(SAME_FILE, place)
             paths.add(path)
             found[number] = AnnotatedImage(path, path.stem, number, place, told_size(entry, place, problems))
-    return found
+    return found, paths
+
+
+def _note_unlisted(listed: set[Path], split: str | None, problems: Problems) -> None:
+    """Note images beside the file's that it does not list; in folders that several splits share, others list them."""
+    for folder in sorted({path.parent for path in listed}):
+        if split is None or same_split(folder.name, split):
+            for path in image_files(folder):
+                if path not in listed:
+                    problems.note(UNLISTED, path)
 
 
 @dataclass

@@ -73,7 +73,7 @@ class YoloFormat:
         if found is None:
             raise ValueError(f"{data}: expected a data.yaml or folders of images and labels, found none")
         images: list[AnnotatedImage] = []
-        for path, place in images_of(found, split).items():
+        for path, place in images_of(found, split, problems).items():
             with problems.noting():
                 images.append(_image(path, place, found, problems))
         if not images and not problems.lines:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spp_ops.datasets.image_files import is_file, is_image_name, spellings
+from spp_ops.datasets.image_files import image_files, is_file, spellings
+from spp_ops.datasets.problems import Problems
 from spp_ops.datasets.splits import SPLITS, same_split
 
 _NAMES = ("classes.txt", "obj.names", "classes.names", "labels/classes.txt", "predefined_classes.txt")
+_BESIDE_IMAGES = (".txt", ".cache", ".npy", ".yaml", ".yml", ".data", ".names", ".md")  # what belongs to a set
 _SPLIT_KEYS = ("train", "val", "valid", "test")
 _NO_LABELS = frozenset({"classes.txt", "readme.txt", "train.txt", "val.txt", "valid.txt", "test.txt", "notes.txt"})
 
@@ -180,8 +182,8 @@ def _names_split(name: str) -> bool:
     return any(same_split(name, split) for split in SPLITS)
 
 
-def images_of(found: YoloSet, split: str | None) -> dict[Path, str]:
-    """The image files of a split, each with where it is told of.
+def images_of(found: YoloSet, split: str | None, problems: Problems) -> dict[Path, str]:
+    """The image files of a split, each with where it is told of; `problems` take what else is in their folders.
 
     Raises:
         ValueError: the split is not there, or its folder or list.
@@ -195,8 +197,7 @@ def images_of(found: YoloSet, split: str | None) -> dict[Path, str]:
         if place is None:
             raise ValueError(f"{found.where}: {split}: no folder or list of images at {found.root[0] / told}")
         if place.is_dir():
-            files = sorted(path for path in place.rglob("*") if is_image_name(path))
-            images |= {path: str(path) for path in files if path.is_file() or path.is_symlink()}
+            images |= {path: str(path) for path in image_files(place, problems, _BESIDE_IMAGES, below=True)}
             continue
         inside = YoloSet(found.where, (place.parent, *found.root), {}, None)
         for number, line in enumerate(place.read_text(encoding="utf-8-sig").splitlines(), 1):
