@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from format_files import OBJECT, SIZE, annotation, coco_content, write_coco, write_image, write_voc
@@ -39,7 +40,10 @@ def test_a_good_set(tmp_path: Path) -> None:
     assert (statistics["images"], statistics["without_objects"], statistics["objects"]) == (2, 1, {"cat": 1})
     assert statistics["width"] == [51.0] * 5
     assert statistics["objects_an_image"][2] == 0.5
-    assert Image.open(tmp_path / "c.png").size == (2 * 206 + 6, 206 + 6)
+    sheet = Image.open(tmp_path / "c.png")
+    assert sheet.size == (2 * 206 + 6, 206 + 6 + 18 + 6)  # two images, and a line of classes
+    box = np.asarray(sheet.crop((6, 6, 206, 206)))
+    assert (box == (230, 25, 75)).all(axis=2).any()  # the first class's color
 
 
 def test_all_problems_are_listed(tmp_path: Path) -> None:
@@ -127,3 +131,11 @@ def test_what_is_asked_for_wrongly(
     assert result.exit_code == 2, result.output
     assert complaint in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_contact_sheet_of_many_classes_of_all_letters(tmp_path: Path) -> None:
+    names = [f"class {number}" for number in range(40)] + ["猫", "[red]", "$x_1$"]
+    objects = [OBJECT.replace("cat", name) for name in names]
+    write_voc(tmp_path, {"a": annotation(SIZE, *objects)})
+    assert check(tmp_path, "--sheet", tmp_path / "c.png").exit_code == 0
+    assert Image.open(tmp_path / "c.png").height > 206 + 6 + 10 * 18  # in as many lines as they need
