@@ -11,6 +11,8 @@ from spp_ops._core import checks, fallback, geometry
 from spp_ops._core.checks import Levels
 from spp_ops.projection import Projection, as_projections
 
+__all__ = ["check_rois", "roi_spatial_pyramid_pool", "spatial_pyramid_pool", "split_levels"]
+
 DEFAULT_LEVELS = (6, 3, 2, 1)
 DEFAULT_TARGET_AREA = 224.0**2
 

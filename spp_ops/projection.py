@@ -22,6 +22,8 @@ from spp_ops._core.checks import shown
 from spp_ops._core.limits import LIMITS
 from spp_ops.receptive_field import ReceptiveField
 
+__all__ = ["AxisRule", "CornerRule", "Fit", "Projection", "RoundOp"]
+
 Number = TypeVar("Number")
 Pair: TypeAlias = Number | tuple[Number, Number]  # one number for both axes, or (x, y)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +47,10 @@ def test_names_are_listed() -> None:
     assert {*spp_ops.__all__, *PARTS} <= set(dir(spp_ops))
     with pytest.raises(AttributeError, match=r"module 'spp_ops' has no attribute 'nothing'"):
         spp_ops.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("module", ["", ".projection", ".receptive_field", ".functional"])
+def test_public_names_are_documented(module: str) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "operator.md").read_text()
+    names = importlib.import_module(f"spp_ops{module}").__all__
+    assert [name for name in names if f"`{name}`" not in page and f"`spp_ops.{name}`" not in page] == []
