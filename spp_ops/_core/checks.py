@@ -77,7 +77,7 @@ def level_tuple(levels: int | Levels) -> tuple[int | tuple[int, int], ...]:
 
 
 def _is_int(value: object) -> TypeGuard[int]:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    return type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
 
 
 def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
