@@ -1,13 +1,13 @@
 """The public functions: spatial pyramid pooling of windows and of whole maps (paper, section 2.2 and 5)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
 
-from spp_ops._core import checks, fallback, geometry
+from spp_ops._core import autocast, autograd, checks, fallback, geometry, torch_internals
 from spp_ops._core.checks import Levels
 from spp_ops.projection import Projection, as_projections
 
@@ -48,7 +48,7 @@ def roi_spatial_pyramid_pool(
         map_index: Integers [R]: the map that serves each window. None: the map on which the box, scaled as the
             projection's `image_scale` says, has the area nearest to `target_area` (of equally near ones the first).
         target_area: Pixels of the scaled image; used where several maps are given.
-        out: Tensor [R, C * M] to write into; for inference, as no gradient flows through it.
+        out: Tensor [R, C * M] to write into, of memory of its own; for inference, as no derivative flows through it.
 
     Returns:
         Tensor [R, C * M] of the dtype of `features`.
@@ -59,6 +59,20 @@ def roi_spatial_pyramid_pool(
             such a row gives NaN and no gradient, and `check_rois` raises the error on demand. Under torch.compile
             the CPU's error is a RuntimeError of the same text.
     """
+    overriding = (*_each(features), *_each(rois), map_index, out)
+    if has_torch_function(overriding):
+        overridden: Tensor = handle_torch_function(
+            roi_spatial_pyramid_pool,
+            overriding,
+            features,
+            rois,
+            levels,
+            projection,
+            map_index=map_index,
+            target_area=target_area,
+            out=out,
+        )
+        return overridden
     maps = checks.maps(features)
     pairs = checks.level_pairs(levels)
     boxes = checks.boxes(rois, maps[0])
@@ -67,7 +81,9 @@ def roi_spatial_pyramid_pool(
     area = checks.positive("target_area", target_area)
     if out is not None:
         bins = sum(rows * columns for rows, columns in pairs)
-        checks.output(out, maps[0], boxes.size(0), maps[0].size(1) * bins)
+        checks.output(out, maps[0], autocast.pooled_dtype(maps[0]), boxes.size(0), maps[0].size(1) * bins)
+        if not torch_internals.transforms_active():  # else the operator looks, level by level
+            autograd.refuse_derivatives(maps, out)
     if boxes.device.type not in fallback.WITH_KERNELS:
         elsewhere = fallback.roi_spatial_pyramid_pool(maps, boxes, pairs, rules, map_index=chosen, target_area=area)
         return elsewhere if out is None else out.copy_(elsewhere)
@@ -75,9 +91,9 @@ def roi_spatial_pyramid_pool(
     flat_levels = [number for pair in pairs for number in pair]
     arguments = (maps, boxes, chosen, flat_levels, numbers, area)
     if out is not None:
-        _call(torch.ops.spp_ops.roi_spatial_pyramid_pool_out, *arguments, out)
+        torch.ops.spp_ops.roi_spatial_pyramid_pool_out(*arguments, out)
         return out
-    pooled: Tensor = _call(torch.ops.spp_ops.roi_spatial_pyramid_pool, *arguments)
+    pooled: Tensor = torch.ops.spp_ops.roi_spatial_pyramid_pool(*arguments)
     return pooled
 
 
@@ -94,6 +110,9 @@ def spatial_pyramid_pool(features: Tensor, levels: int | Levels = DEFAULT_LEVELS
     Raises:
         TypeError, ValueError: The message names the argument, its value and what was expected.
     """
+    if has_torch_function((features,)):
+        overridden: Tensor = handle_torch_function(spatial_pyramid_pool, (features,), features, levels)
+        return overridden
     features = checks.one_map(features)
     images, _, height, width = features.shape
     boxes = torch.zeros(images, 5, dtype=geometry.widest_float(features.device), device=features.device)
@@ -117,6 +136,9 @@ def split_levels(pooled: Tensor, levels: int | Levels, channels: int) -> list[Te
     Raises:
         TypeError, ValueError: The message names the argument, its value and what was expected.
     """
+    if has_torch_function((pooled,)):
+        overridden: list[Tensor] = handle_torch_function(split_levels, (pooled,), pooled, levels, channels)
+        return overridden
     pairs = checks.level_pairs(levels)
     if not isinstance(pooled, Tensor):
         raise TypeError(f"pooled: expected a Tensor, got {type(pooled).__name__}")
@@ -149,17 +171,9 @@ def check_rois(
     boxes = checks.boxes(rois, maps[0])
     chosen = checks.chosen_maps(map_index, boxes)
     on_cpu = None if chosen is None else chosen.cpu()
-    _call(torch.ops.spp_ops.check_rois, boxes.detach().cpu(), on_cpu, maps[0].size(0), len(maps))
+    torch.ops.spp_ops.check_rois(boxes.detach().cpu(), on_cpu, maps[0].size(0), len(maps))
 
 
-def _call(operator: Callable[..., Any], *arguments: Any) -> Any:
-    """Call an operator; what it says of a row of the boxes, as a RuntimeError, becomes the ValueError it is."""
-    if torch.compiler.is_compiling():
-        return operator(*arguments)
-    try:
-        return operator(*arguments)
-    except RuntimeError as error:
-        message = str(error)
-        if message.startswith(("rois: row", "map_index: row")):
-            raise ValueError(message) from None
-        raise
+def _each(given: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
+    """The one tensor, or each of several."""
+    return given if isinstance(given, (list, tuple)) else (given,)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from spp_ops._core import checks
+from spp_ops._core import autograd, checks
 from spp_ops._core.checks import Levels
 from spp_ops._core.geometry import place_boxes
 from spp_ops.projection import Projections, as_projections
@@ -47,7 +47,8 @@ def roi_spatial_pyramid_pool(
     pooled = _stack(rows, maps[0], pairs)
     if out is None:
         return pooled
-    checks.output(out, maps[0], *pooled.shape)
+    checks.output(out, maps[0], maps[0].dtype, *pooled.shape)
+    autograd.refuse_derivatives(maps, out)
     return out.copy_(pooled)
 
 

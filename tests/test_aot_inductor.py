@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from agreement import assert_same
+from torch import Tensor, nn
+
+import spp_ops
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "aoti"
 
@@ -25,3 +29,37 @@ def test_the_example_builds_and_gives_what_python_gives(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "scores of 50 regions in 5 classes" in done.stdout
     torch.testing.assert_close(torch.load(tmp_path / "scores.pt"), torch.load(tmp_path / "expected.pt"))
+
+
+THREE_THREADS = """
+import sys, threading
+import torch, spp_ops
+run = torch._inductor.aoti_load_package(sys.argv[1])
+images, rois = torch.load(sys.argv[2])
+def work():
+    for _ in range(50):
+        run(images, rois)
+threads = [threading.Thread(target=work, daemon=True) for _ in range(3)]
+for each in threads: each.start()
+for each in threads: each.join(60)
+sys.exit(any(each.is_alive() for each in threads))
+"""
+
+
+class Scores(nn.Module):
+    def forward(self, features: Tensor, rois: Tensor) -> Tensor:
+        return spp_ops.roi_spatial_pyramid_pool(2 * features, rois, (2, 1), 0.25)
+
+
+def test_python_threads_share_a_package(tmp_path: Path) -> None:
+    """The operator runs without the interpreter: a thread that waits for the package while it holds the GIL waits
+    for one that does not need it.
+    """
+    inputs = (torch.randn(1, 8, 40, 40), torch.tensor([[0, 0, 0, 100, 100.0]]).repeat(200, 1))
+    program = torch.export.export(Scores(), inputs)
+    package = torch._inductor.aoti_compile_and_package(program, package_path=str(tmp_path / "net.pt2"))
+    assert_same(torch._inductor.aoti_load_package(package)(*inputs), Scores()(*inputs))
+    torch.save(inputs, tmp_path / "inputs.pt")
+    arguments = [sys.executable, "-c", THREE_THREADS, package, str(tmp_path / "inputs.pt")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr

@@ -195,6 +195,41 @@ def test_gradients_of_any_strides(device: torch.device) -> None:
         assert_same(gradient, expected)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+def test_gradients_keep_the_memory_format_of_each_map(dtype: torch.dtype, device: torch.device, threads: int) -> None:
+    planes = torch.randn(2, 20, 7, 5, device=device).to(dtype)
+    large = torch.randn(2, 20, 13, 10, device=device).to(dtype)
+    rois = random_rois(40, 2, 20, 28, torch.Generator().manual_seed(0)).to(device)
+    map_index = torch.arange(40, device=device) % 2
+
+    def gradients_of(*maps: Tensor) -> list[Tensor]:
+        leaves = [each.detach().requires_grad_() for each in maps]
+        pooled = spp_ops.roi_spatial_pyramid_pool(leaves, rois, (3, 2, 1), [0.25, 0.5], map_index=map_index)
+        return gradients(pooled, leaves, whole_numbers(pooled))
+
+    expected = gradients_of(planes, large)
+    assert all(each.is_contiguous() for each in expected)
+    last = [each.contiguous(memory_format=torch.channels_last) for each in (planes, large)]
+    found = gradients_of(*last)
+    assert all(each.is_contiguous(memory_format=torch.channels_last) for each in found)
+    assert_same(found, expected)
+    mixed = gradients_of(last[0], large)
+    assert mixed[0].is_contiguous(memory_format=torch.channels_last)
+    assert mixed[1].is_contiguous()
+    assert_same(mixed, expected)
+
+
+def test_second_derivatives_keep_the_memory_format(device: torch.device) -> None:
+    features = torch.randn(1, 4, 6, 6, device=device).contiguous(memory_format=torch.channels_last).requires_grad_()
+    rois = torch.tensor([[0.0, 0, 0, 5, 5], [0, 1, 1, 4, 3]], device=device)
+    weights = torch.randn(2, 20, device=device, requires_grad=True)
+    pooled = spp_ops.roi_spatial_pyramid_pool(features, rois, (2, 1), 1.0)
+    (gradient,) = torch.autograd.grad((pooled * weights).pow(3).sum(), features, create_graph=True)
+    assert gradient.is_contiguous(memory_format=torch.channels_last)
+    (second,) = torch.autograd.grad(gradient.pow(2).sum(), features)
+    assert second.is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.mark.usefixtures("deterministic")
 def test_repeated_runs_are_bitwise_equal(device: torch.device, threads: int) -> None:
     """Of gradients whose sums do depend on the order."""

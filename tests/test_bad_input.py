@@ -420,7 +420,7 @@ def test_operators_below_read_and_write_nothing_that_is_not_there(argument: str,
     else:
         shape = value
     with pytest.raises(ValueError, match=r"^(sources|shape): "):
-        operators.roi_spatial_pyramid_pool_backward(pooled, indices, sources, levels, shape, False)
+        operators.roi_spatial_pyramid_pool_backward(pooled, indices, sources, levels, shape, [0], False)
 
 
 @pytest.mark.parametrize("wrong", [NAN, INF, 0.0])

@@ -54,7 +54,8 @@ def test_pool(name: str, maps: list[Tensor], map_index: bool, rois_dtype: torch.
 
 
 def test_pool_without_gradients(maps: list[Tensor]) -> None:
-    opcheck(OPS.roi_spatial_pyramid_pool.default, pool_arguments(maps, map_index=False), test_utils=TESTS)
+    for operator in (OPS.roi_spatial_pyramid_pool, OPS.roi_spatial_pyramid_pool_inference):
+        opcheck(operator.default, pool_arguments(maps, map_index=False), test_utils=TESTS)
 
 
 def test_pool_out(maps: list[Tensor]) -> None:
@@ -62,12 +63,24 @@ def test_pool_out(maps: list[Tensor]) -> None:
     opcheck(OPS.roi_spatial_pyramid_pool_out.default, (*pool_arguments(maps, True), out), test_utils=TESTS)
 
 
-def test_backward(maps: list[Tensor]) -> None:
+@pytest.mark.parametrize("channels_last", [0, 1])
+def test_backward(maps: list[Tensor], channels_last: int) -> None:
+    output, indices, sources = picks(maps)
+    shape = [2, 4, *(size for each in maps for size in each.shape[2:])]
+    weights = torch.ones_like(output).requires_grad_()
+    arguments = (weights, indices, sources, LEVELS, shape, [channels_last] * len(maps), True)
+    opcheck(OPS.roi_spatial_pyramid_pool_backward.default, arguments, test_utils=TESTS)
+
+
+def test_backward_and_gather_of_flat_maps(maps: list[Tensor]) -> None:
     output, indices, sources = picks(maps)
     shape = [2, 4, *(size for each in maps for size in each.shape[2:])]
     weights = torch.ones_like(output).requires_grad_()
     arguments = (weights, indices, sources, LEVELS, shape, True)
-    opcheck(OPS.roi_spatial_pyramid_pool_backward.default, arguments, test_utils=TESTS)
+    opcheck(OPS.roi_spatial_pyramid_pool_backward_flat.default, arguments, test_utils=TESTS)
+    flat = torch.cat([each.flatten() for each in maps]).requires_grad_()
+    arguments = (flat, indices, sources, LEVELS, shape)
+    opcheck(OPS.roi_spatial_pyramid_pool_gather_flat.default, arguments, test_utils=TESTS)
 
 
 def test_gather(maps: list[Tensor]) -> None:
@@ -78,13 +91,13 @@ def test_gather(maps: list[Tensor]) -> None:
 
 def test_check_rois() -> None:
     rois = torch.tensor([[0.0, 1, 2, 8, 7]])
-    opcheck(OPS.check_rois.default, (rois, None, 1, 1), test_utils=("test_schema", "test_autograd_registration"))
+    opcheck(OPS.check_rois.default, (rois, None, 1, 1), test_utils=TESTS)
 
 
 def test_every_operator_is_checked_here() -> None:
     """A new operator needs a test of its own above."""
     registered = {name for name in torch._C._dispatch_get_all_op_names() if name.startswith("spp_ops::")}
-    checked = {"", "_out", "_with_indices", "_backward", "_gather"}
+    checked = {"", "_inference", "_out", "_with_indices", "_backward", "_backward_flat", "_gather", "_gather_flat"}
     without_tensors = {"build_info", "set_cpu_level", "set_cpu_reading"}
     without_tensors |= {"cuda_build_info"} if spp_ops.build_info()["cuda"] else set()
     elsewhere = {"selective_search"}  # tests/detection/test_proposals.py

@@ -6,8 +6,10 @@ from typing import TypeAlias
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo import compiled_autograd
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vmap
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import spp_ops
 
@@ -114,9 +116,93 @@ def test_a_batch_does_not_reach_into_another_call(batch: Tensor) -> None:
         vmap(lambda x, r: spp_ops.roi_spatial_pyramid_pool(x, r, LEVELS, SCALE))(batch.cpu(), rois.cpu())
 
 
-def test_transforms_inside_a_compiled_function(batch: Tensor) -> None:
-    compiled = torch.compile(grad(cubed(ours)), fullgraph=True)
-    assert torch.allclose(compiled(batch[0]), grad(cubed(plain))(batch[0]))
+def in_transforms(function: Function, tangent: Tensor) -> dict[str, Function]:
+    """Functions of one pair of images or, from "vmap" on, of a batch of them."""
+
+    def along(each: Function) -> Function:
+        return lambda x: jvp(each, (x,), (tangent,))[1]
+
+    return {
+        "grad": grad(cubed(function)),
+        "jvp": along(function),
+        "jacfwd": jacfwd(function),
+        "jacrev": jacrev(function),
+        "hessian": hessian(cubed(function)),
+        "grad(jvp)": grad(along(cubed(function))),
+        "jvp(grad)": along(grad(cubed(function))),
+        "vmap": vmap(function),
+        "vmap(jvp)": vmap(along(function)),
+        "vmap(grad)": vmap(grad(cubed(function))),
+    }
+
+
+@pytest.mark.parametrize("name", in_transforms(plain, ROIS))
+def test_transforms_inside_a_compiled_function(batch: Tensor, name: str) -> None:
+    torch.compiler.reset()
+    transformed = in_transforms(ours, batch[1])[name]
+    given = batch if name.startswith("vmap") else batch[0]
+    compiled = torch.compile(transformed, fullgraph=True, backend="aot_eager")
+    assert torch.allclose(compiled(given), transformed(given))
+
+
+def test_a_dual_level_inside_a_compiled_function(batch: Tensor) -> None:
+    def along(features: Tensor, tangent: Tensor) -> Tensor | None:
+        with forward_ad.dual_level():
+            return forward_ad.unpack_dual(ours(forward_ad.make_dual(features, tangent))).tangent
+
+    torch.compiler.reset()
+    compiled = torch.compile(along, fullgraph=True, backend="aot_eager")
+    assert torch.equal(compiled(*batch[:2]), along(*batch[:2]))
+
+
+@pytest.mark.parametrize("mode", ["real", "fake", "symbolic"])
+def test_a_traced_gradient(batch: Tensor, mode: str) -> None:
+    def gradient(features: Tensor) -> Tensor:
+        leaf = features.detach().requires_grad_()
+        return torch.autograd.grad(cubed(ours)(leaf), leaf)[0]
+
+    traced = make_fx(gradient, tracing_mode=mode, _allow_non_fake_inputs=True)(batch[0])
+    assert torch.allclose(traced(batch[1]), gradient(batch[1]))
+
+
+def test_compiled_autograd_of_what_eager_mode_recorded(batch: Tensor) -> None:
+    leaf = batch[0].clone().requires_grad_()
+    loss = cubed(ours)(leaf)
+    torch.compiler.reset()
+    with compiled_autograd._enable(torch.compile(backend="aot_eager", fullgraph=True)):
+        loss.backward()
+    assert torch.allclose(leaf.grad, grad(cubed(plain))(batch[0]))
+
+
+def test_tangents_of_boxes_are_zero(batch: Tensor) -> None:
+    def pool(rois: Tensor, features: Tensor) -> Tensor:
+        return spp_ops.roi_spatial_pyramid_pool(features, rois, LEVELS, SCALE)
+
+    rois = ROIS.to(batch.device)
+    for features in (batch[0], batch[0].clone().requires_grad_()):
+        pooled, tangent = jvp(lambda r, f=features: pool(r, f), (rois,), (rois,))
+        assert torch.equal(pooled, pool(rois, batch[0]))
+        assert not tangent.any()
+
+
+def test_batches_of_gradients(batch: Tensor) -> None:
+    def two_maps(features: Tensor) -> Tensor:
+        chosen = torch.tensor([0, 1, 0], device=features.device)
+        rois = ROIS.to(features.device)
+        return spp_ops.roi_spatial_pyramid_pool([features, features.flip(3)], rois, LEVELS, SCALE, map_index=chosen)
+
+    jacobian = torch.autograd.functional.jacobian
+    for function in (ours, two_maps):
+        leaf = batch[0].clone().requires_grad_()
+        pooled = function(leaf)
+        each = torch.eye(pooled.numel(), dtype=pooled.dtype, device=pooled.device).view(-1, *pooled.shape)
+        (together,) = torch.autograd.grad(pooled, leaf, each, is_grads_batched=True)
+        expected = jacobian(function, batch[0])
+        assert torch.equal(together.view_as(expected), expected)
+        assert torch.equal(jacobian(function, batch[0], vectorize=True), expected)
+        assert torch.equal(jacobian(function, batch[0], vectorize=True, strategy="forward-mode"), expected)
+    assert gradcheck(two_maps, leaf, check_forward_ad=True, check_batched_grad=True, check_batched_forward_grad=True)
+    assert gradgradcheck(two_maps, leaf, check_batched_grad=True)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

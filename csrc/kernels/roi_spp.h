@@ -56,7 +56,8 @@ struct ForwardArgs {
   int32_t* sources;  // [R] map * N + image, or kBadRow; null if not wanted
 };
 
-// Gradient of the maps: grad_maps[m] (contiguous [N, C, H, W], written whole) += grad_output where the indices point.
+// Gradient of the maps: grad_maps[m] (dense [N, C, H, W], or [N, H, W, C] if channels_last, written whole) +=
+// grad_output where the indices point.
 struct BackwardArgs {
   const void* grad_output;  // [R, C * M], any strides
   int64_t grad_row_stride;
@@ -67,6 +68,7 @@ struct BackwardArgs {
   int64_t count;
   Pyramid pyramid;
   void* grad_maps[kMaxMaps];
+  bool channels_last[kMaxMaps];
   int32_t heights[kMaxMaps];
   int32_t widths[kMaxMaps];
   int32_t map_count;

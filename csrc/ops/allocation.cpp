@@ -36,7 +36,7 @@ torch::stable::Tensor new_tensor(const torch::stable::Tensor& beside, torch::hea
   torch::stable::Tensor made = torch::stable::new_empty(beside, sizes, type);
   if (!made.is_cpu()) return made;
   int64_t bytes = 0;
-  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_get_storage_size(made.get(), &bytes));
+  TORCH_ERROR_CODE_CHECK(aoti_torch_get_storage_size(made.get(), &bytes));
   if (bytes >= kLargeBytes) ask_for_huge_pages(made.data_ptr(), bytes);
   return made;
 }

@@ -1,5 +1,7 @@
 #include "arguments.h"
 
+#include <torch/csrc/stable/ops.h>
+
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -87,6 +89,11 @@ void set_indices(Args& args, const Tensor& indices, const Tensor& sources, const
   args.count = indices.size(0);
 }
 
+// [N, H, W, C] as [N, C, H, W], a view.
+Tensor channels_to_front(const Tensor& map) {
+  return torch::stable::transpose(torch::stable::transpose(map, 1, 3), 2, 3);
+}
+
 }  // namespace
 
 void require(bool condition, const std::string& message) {
@@ -167,12 +174,14 @@ Tensor new_sources(const Tensor& features, ForwardArgs& args) {
 }
 
 BackwardArgs backward_args(const Tensor& grad_output, const Tensor& indices, const Tensor& sources,
-                           const std::vector<int64_t>& levels, const std::vector<int64_t>& shape, bool deterministic,
+                           const std::vector<int64_t>& levels, const std::vector<int64_t>& shape,
+                           const std::vector<int64_t>& channels_last, bool deterministic,
                            std::vector<Tensor>& grad_maps) {
   BackwardArgs args{};
   args.pyramid = pyramid_of(levels);
   require(shape.size() >= 4 && shape.size() % 2 == 0 && shape.size() <= 2 + 2 * kMaxMaps,
           "shape: expected N, C and a height and width a map");
+  require(channels_last.size() == shape.size() / 2 - 1, "channels_last: expected 0 or 1 for each map");
   require(has_images(shape[0]) && shape[1] >= 0, "shape: expected N and C that a map can have");
   args.map_count = static_cast<int32_t>(shape.size() / 2 - 1);
   args.images = static_cast<int32_t>(shape[0]);
@@ -190,8 +199,11 @@ BackwardArgs backward_args(const Tensor& grad_output, const Tensor& indices, con
     require(has_cells(height, width), "shape: expected 1 to 2**31 - 1 cells a map");
     args.heights[m] = static_cast<int32_t>(height);
     args.widths[m] = static_cast<int32_t>(width);
-    grad_maps.push_back(new_tensor(grad_output, {shape[0], shape[1], height, width}));
+    const bool last = channels_last[static_cast<size_t>(m)] != 0;
+    grad_maps.push_back(last ? channels_to_front(new_tensor(grad_output, {shape[0], height, width, shape[1]}))
+                             : new_tensor(grad_output, {shape[0], shape[1], height, width}));
     args.grad_maps[m] = grad_maps.back().data_ptr();
+    args.channels_last[m] = last;
   }
   return args;
 }

@@ -1,5 +1,5 @@
 // From torch tensors to the kernels' argument structs, for every device alike. What a user may have got wrong is said
-// by spp_ops/_checks.py; the checks here only keep a direct call of an operator from reading or writing out of bounds.
+// by spp_ops/_core/checks.py; the checks here only keep a direct call of an operator from reading or writing out of bounds.
 #pragma once
 
 #include <torch/csrc/stable/tensor.h>
@@ -30,13 +30,19 @@ void set_boxes(ForwardArgs& args, const Tensor& rois, const std::optional<Tensor
 Tensor new_output(const Tensor& features, const ForwardArgs& args);
 void set_output(ForwardArgs& args, const Tensor& output);
 
+// Raises if `out`, [R, C * M] with contiguous rows, shares memory with what is read while it is written.
+void refuse_overlap(const Tensor& out, const std::vector<Tensor>& features, const Tensor& rois,
+                    const std::optional<Tensor>& map_index);
+
 // Room for indices, [R, C * M] of 16 or 32 bits, and sources, [R] of 32 bits.
 Tensor new_indices(const Tensor& features, ForwardArgs& args);
 Tensor new_sources(const Tensor& features, ForwardArgs& args);
 
-// `shape` is N, C and then height and width of each map; the gradients are allocated here.
+// `shape` is N, C and then height and width of each map, `channels_last` 0 or 1 for each; the gradients are allocated
+// here, in the memory format that this says.
 BackwardArgs backward_args(const Tensor& grad_output, const Tensor& indices, const Tensor& sources,
-                           const std::vector<int64_t>& levels, const std::vector<int64_t>& shape, bool deterministic,
+                           const std::vector<int64_t>& levels, const std::vector<int64_t>& shape,
+                           const std::vector<int64_t>& channels_last, bool deterministic,
                            std::vector<Tensor>& grad_maps);
 
 GatherArgs gather_args(const std::vector<Tensor>& maps, const Tensor& indices, const Tensor& sources,

@@ -16,7 +16,7 @@ class Launch {
  public:
   explicit Launch(const Tensor& beside) : guard_(beside.get_device_index()) {
     void* stream = nullptr;
-    STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(beside.get_device_index(), &stream));
+    TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(beside.get_device_index(), &stream));
     stream_ = static_cast<cuda::Stream>(stream);
   }
 

@@ -1,10 +1,13 @@
-// The operators' schemas. docs/operator.md explains them; spp_ops/_registrations.py adds fake tensors and autograd.
+// The operators' schemas. docs/operator.md explains them; spp_ops/_core/register.py adds fake tensors and autograd.
 #include <torch/csrc/stable/library.h>
 
 STABLE_TORCH_LIBRARY(spp_ops, m) {
   m.def(
       "roi_spatial_pyramid_pool(Tensor[] features, Tensor rois, Tensor? map_index, int[] levels, float[] projections, "
       "float target_area) -> Tensor");
+  m.def(
+      "roi_spatial_pyramid_pool_inference(Tensor[] features, Tensor rois, Tensor? map_index, int[] levels, "
+      "float[] projections, float target_area) -> Tensor");
   m.def(
       "roi_spatial_pyramid_pool_out(Tensor[] features, Tensor rois, Tensor? map_index, int[] levels, "
       "float[] projections, float target_area, Tensor(a!) out) -> ()");
@@ -13,7 +16,7 @@ STABLE_TORCH_LIBRARY(spp_ops, m) {
       "float[] projections, float target_area) -> (Tensor output, Tensor indices, Tensor sources)");
   m.def(
       "roi_spatial_pyramid_pool_backward(Tensor grad_output, Tensor indices, Tensor sources, int[] levels, "
-      "SymInt[] shape, bool deterministic) -> Tensor[]");
+      "SymInt[] shape, int[] channels_last, bool deterministic) -> Tensor[]");
   m.def("roi_spatial_pyramid_pool_gather(Tensor[] maps, Tensor indices, Tensor sources, int[] levels) -> Tensor");
   m.def("check_rois(Tensor rois, Tensor? map_index, int images, int maps) -> ()");
   m.def(

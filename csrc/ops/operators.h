@@ -35,6 +35,7 @@ struct Operators {
                 (out.stride(1) == 1 || out.size(1) <= 1) && (out.stride(0) >= out.size(1) || out.size(0) <= 1) &&
                 out.scalar_type() == features[0].scalar_type() && out.device() == features[0].device(),
             "out: expected [R, C * M] with contiguous rows that do not overlap, of the dtype and device of features");
+    refuse_overlap(out, features, rois, map_index);
     set_output(args, out);
     refuse_bad_row(Backend::forward(args, features[0]), args);
   }
@@ -55,9 +56,10 @@ struct Operators {
 
   static std::vector<Tensor> backward(const Tensor& grad_output, const Tensor& indices, const Tensor& sources,
                                       const std::vector<int64_t>& levels, const std::vector<int64_t>& shape,
-                                      bool deterministic) {
+                                      const std::vector<int64_t>& channels_last, bool deterministic) {
     std::vector<Tensor> grad_maps;
-    BackwardArgs args = backward_args(grad_output, indices, sources, levels, shape, deterministic, grad_maps);
+    BackwardArgs args =
+        backward_args(grad_output, indices, sources, levels, shape, channels_last, deterministic, grad_maps);
     Backend::backward(args, grad_output);
     return grad_maps;
   }
@@ -72,6 +74,7 @@ struct Operators {
 
   static void register_in(torch::stable::detail::StableLibrary& m) {
     m.impl("roi_spatial_pyramid_pool", TORCH_BOX(&pool));
+    m.impl("roi_spatial_pyramid_pool_inference", TORCH_BOX(&pool));
     m.impl("roi_spatial_pyramid_pool_out", TORCH_BOX(&pool_out));
     m.impl("roi_spatial_pyramid_pool_with_indices", TORCH_BOX(&pool_with_indices));
     m.impl("roi_spatial_pyramid_pool_backward", TORCH_BOX(&backward));

@@ -4,63 +4,88 @@ Pooling picks cells, so it is linear once the picks (`indices`, `sources`) are k
 of the direction at the picks, and its transpose is a scatter. Each of these two is linear, and the other its transpose.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
-from torch._functorch.utils import enable_single_level_autograd_function
 from torch.autograd import forward_ad
-from torch.autograd.function import _SingleLevelFunction
+
+from spp_ops._core.torch_internals import (
+    apply_at_this_level,
+    below_autograd,
+    below_this_level,
+    below_version_counter,
+    transforms_active,
+)
 
 OPS = torch.ops.spp_ops
 Gradients: TypeAlias = tuple[Any, ...]
+BEFORE_MAPS_OF_POOL = 5  # inputs of `_Pool` that come first; not in the class, where compiled autograd finds none
+BEFORE_MAPS_OF_GATHER = 3
+
+
+def _is_differentiated(tensors: Sequence[Tensor], *, traced: bool = False) -> bool:
+    """Whether a derivative with respect to any of these is to come, backward or forward."""
+    if torch.is_grad_enabled() and any(each.requires_grad for each in tensors):
+        return True
+    # Where a graph is traced, level 0 is entered without `forward_ad`, whose default level is wrong then.
+    level = 0 if traced or transforms_active() else None
+    return any(forward_ad.unpack_dual(each, level=level).tangent is not None for each in tensors)
+
+
+def refuse_derivatives(features: Sequence[Tensor], out: Tensor) -> None:
+    """Raise a ValueError if a derivative is wanted of what is written into `out`."""
+    if _is_differentiated([*features, out]):
+        raise ValueError(
+            "out: is for inference, got features or out with a gradient or tangent to come; "
+            "call under torch.no_grad(), or leave it out"
+        )
 
 
 def _scatter(grad: Tensor, ctx: Any) -> list[Tensor]:
     indices, sources = ctx.saved_tensors
     deterministic = torch.are_deterministic_algorithms_enabled()
     maps: list[Tensor] = OPS.roi_spatial_pyramid_pool_backward(
-        grad, indices, sources, ctx.levels, ctx.shape, deterministic
+        grad, indices, sources, ctx.levels, ctx.shape, ctx.channels_last, deterministic
     )
     return maps
 
 
-def _gather(maps: Sequence[Tensor], ctx: Any) -> Tensor:
-    indices, sources = ctx.saved_tensors
-    picked: Tensor = OPS.roi_spatial_pyramid_pool_gather(list(maps), indices, sources, ctx.levels)
+def _gather(maps: Sequence[Tensor | None], ctx: Any) -> Tensor | None:
+    given = [each for each in maps if each is not None]
+    if not given:
+        return None
+    sizes = [(*ctx.shape[:2], *size) for size in zip(ctx.shape[2::2], ctx.shape[3::2], strict=True)]
+    whole = [given[0].new_zeros(size) if m is None else m for m, size in zip(maps, sizes, strict=True)]
+    picked: Tensor = OPS.roi_spatial_pyramid_pool_gather(whole, *ctx.saved_tensors, ctx.levels)
     return picked
 
 
-def _shape_of(maps: Sequence[Tensor]) -> list[int]:
-    """N, C and each map's height and width, as the backward operator takes them."""
-    return [maps[0].size(0), maps[0].size(1), *(size for m in maps for size in m.shape[2:])]
+def _keep_form(ctx: Any, maps: Sequence[Tensor]) -> None:
+    """Keep what gradients of the maps look like: N, C and each map's height and width; and its memory format."""
+    ctx.shape = [*maps[0].shape[:2], *(size for m in maps for size in m.shape[2:])]
+    ctx.channels_last = [int(_is_channels_last(m)) for m in maps]
 
 
-def _zeros_for_none(given: Sequence[Tensor | None], shape: Sequence[int]) -> list[Tensor]:
-    """Maps of the given shape, zero where there is none."""
-    like = next(m for m in given if m is not None)
-    sizes = [(*shape[:2], *size) for size in zip(shape[2::2], shape[3::2], strict=True)]
-    return [like.new_zeros(size) if m is None else m for m, size in zip(given, sizes, strict=True)]
+def _is_channels_last(features: Tensor) -> bool:
+    # By strides, which a batch of torch.func.vmap has where it refuses to say `is_contiguous(memory_format=...)`.
+    channels, (image, channel, row, column) = features.size(1), features.stride()
+    return channel == 1 and column == channels and row >= column and image >= row and channels > 1
 
 
-@contextmanager
-def _below_this_level() -> Iterator[None]:
-    """Past this level's autograd; an outer level of torch.func's transforms still records."""
-    with torch.enable_grad(), forward_ad._set_fwd_grad_enabled(True), torch._C._AutoDispatchBelowAutograd():
-        yield
+def _keep_picks(ctx: Any, indices: Tensor, sources: Tensor) -> None:
+    ctx.save_for_backward(indices, sources)
+    ctx.save_for_forward(indices, sources)
 
 
-class _Pool(_SingleLevelFunction):
+class _Pool(torch.autograd.Function):
     """Maps come last: rois, map_index, levels, projections, target_area, *features -> output, indices, sources."""
-
-    BEFORE_MAPS = 5
 
     @staticmethod
     def forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
-        others, maps = inputs[: _Pool.BEFORE_MAPS], list(inputs[_Pool.BEFORE_MAPS :])
-        with _below_this_level():
+        others, maps = inputs[:BEFORE_MAPS_OF_POOL], list(inputs[BEFORE_MAPS_OF_POOL:])
+        with below_this_level():
             picked: tuple[Tensor, Tensor, Tensor] = OPS.roi_spatial_pyramid_pool_with_indices(maps, *others)
         return picked
 
@@ -69,105 +94,106 @@ class _Pool(_SingleLevelFunction):
         _, indices, sources = output
         ctx.mark_non_differentiable(indices, sources)
         ctx.set_materialize_grads(False)  # zeros as gradient of the indices would cost as much memory as they do
-        ctx.save_for_backward(indices, sources)
-        ctx.save_for_forward(indices, sources)
-        ctx.levels, ctx.shape = inputs[2], _shape_of(inputs[_Pool.BEFORE_MAPS :])
+        ctx.levels = inputs[2]
+        _keep_picks(ctx, indices, sources)
+        _keep_form(ctx, inputs[BEFORE_MAPS_OF_POOL:])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor | None, *_: Any) -> Gradients:
-        maps = (None,) * (len(ctx.shape) // 2 - 1) if grad is None else _scatter(grad, ctx)
-        return (*(None,) * _Pool.BEFORE_MAPS, *maps)
+        maps = [None] * len(ctx.channels_last) if grad is None else _scatter(grad, ctx)
+        return (*[None] * BEFORE_MAPS_OF_POOL, *maps)
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Gradients:
-        maps = _zeros_for_none(tangents[_Pool.BEFORE_MAPS :], ctx.shape)
-        return _gather(maps, ctx), None, None
+        return _gather(tangents[BEFORE_MAPS_OF_POOL:], ctx), None, None
 
 
-class _Scatter(_SingleLevelFunction):
-    """grad_output, indices, sources, levels, shape, deterministic -> one gradient a map."""
+class _Scatter(torch.autograd.Function):
+    """grad_output, indices, sources, levels, shape, channels_last, deterministic -> one gradient a map."""
 
     @staticmethod
     def forward(*inputs: Any) -> tuple[Tensor, ...]:
-        with _below_this_level():
+        with below_this_level():
             return tuple(OPS.roi_spatial_pyramid_pool_backward(*inputs))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Gradients, output: tuple[Tensor, ...]) -> None:
-        _, indices, sources, ctx.levels, ctx.shape, _ = inputs
-        ctx.save_for_backward(indices, sources)
-        ctx.save_for_forward(indices, sources)
+        _, indices, sources, ctx.levels, ctx.shape, ctx.channels_last, _ = inputs
+        ctx.set_materialize_grads(False)
+        _keep_picks(ctx, indices, sources)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Gradients:
-        return _gather(grads, ctx), None, None, None, None, None
+    def backward(ctx: Any, *grads: Tensor | None) -> Gradients:
+        return _gather(grads, ctx), *[None] * 6
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, *_: Any) -> Gradients:
         return tuple(_scatter(tangent, ctx))
 
 
-class _Gather(_SingleLevelFunction):
+class _Gather(torch.autograd.Function):
     """Maps come last: indices, sources, levels, *maps -> the maps at the picks."""
-
-    BEFORE_MAPS = 3
 
     @staticmethod
     def forward(*inputs: Any) -> Tensor:
-        with _below_this_level():
-            picked: Tensor = OPS.roi_spatial_pyramid_pool_gather(list(inputs[3:]), *inputs[:3])
+        others, maps = inputs[:BEFORE_MAPS_OF_GATHER], list(inputs[BEFORE_MAPS_OF_GATHER:])
+        with below_this_level():
+            picked: Tensor = OPS.roi_spatial_pyramid_pool_gather(maps, *others)
         return picked
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Gradients, output: Tensor) -> None:
-        indices, sources, ctx.levels = inputs[: _Gather.BEFORE_MAPS]
-        ctx.save_for_backward(indices, sources)
-        ctx.save_for_forward(indices, sources)
-        ctx.shape = _shape_of(inputs[_Gather.BEFORE_MAPS :])
+        indices, sources, ctx.levels = inputs[:BEFORE_MAPS_OF_GATHER]
+        ctx.set_materialize_grads(False)
+        _keep_picks(ctx, indices, sources)
+        _keep_form(ctx, inputs[BEFORE_MAPS_OF_GATHER:])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Gradients:
-        return None, None, None, *_scatter(grad, ctx)
+    def backward(ctx: Any, grad: Tensor | None) -> Gradients:
+        maps = [None] * len(ctx.channels_last) if grad is None else _scatter(grad, ctx)
+        return (*[None] * BEFORE_MAPS_OF_GATHER, *maps)
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        maps = _zeros_for_none(tangents[_Gather.BEFORE_MAPS :], ctx.shape)
-        return _gather(maps, ctx)
-
-
-def _apply(function: Any, *inputs: Any) -> Any:
-    """Record the derivative at the level the dispatcher is at.
-
-    torch.func's transforms nest; the dispatcher goes through their levels one by one, and what is below this one is its
-    business. `torch.autograd.Function.apply` would go through all of them by itself and then not come back here.
-    """
-    if not torch._C._are_functorch_transforms_active():
-        return function.apply(*inputs)
-    with enable_single_level_autograd_function():
-        return function.apply(*inputs)
+    def jvp(ctx: Any, *tangents: Any) -> Tensor | None:
+        return _gather(tangents[BEFORE_MAPS_OF_GATHER:], ctx)
 
 
 def _pool_with_indices(features: list[Tensor], *others: Any) -> tuple[Tensor, Tensor, Tensor]:
-    picked: tuple[Tensor, Tensor, Tensor] = _apply(_Pool, *others, *features)
+    picked: tuple[Tensor, Tensor, Tensor] = apply_at_this_level(_Pool, *others, *features)
     return picked
 
 
 def _pool(features: list[Tensor], *others: Any) -> Tensor:
     """Without a derivative to come, no indices are kept."""
-    backward = torch.is_grad_enabled() and any(m.requires_grad for m in features)
-    if backward or forward_ad._current_level >= 0:
+    if _is_differentiated(features, traced=type(features[0]) is not Tensor):
         return _pool_with_indices(features, *others)[0]
-    with torch._C._AutoDispatchBelowAutograd():
-        pooled: Tensor = OPS.roi_spatial_pyramid_pool(features, *others)
+    with below_autograd():
+        # Not the operator itself: graphs below autograd, as AOTInductor compiles them, then hold one that needs no
+        # kernel in Python, and so no interpreter.
+        pooled: Tensor = OPS.roi_spatial_pyramid_pool_inference(features, *others)
     return pooled
 
 
+def _pool_out(features: list[Tensor], *others: Any) -> None:
+    refuse_derivatives(features, others[-1])
+    _write(features, *others)
+
+
+def _write(features: list[Tensor], *others: Any) -> None:
+    """Write into `out`, and let autograd know that what it held is gone."""
+    out: Tensor = others[-1]
+    if not out.is_inference():
+        torch.autograd.graph.increment_version(out)
+    with below_version_counter():
+        OPS.roi_spatial_pyramid_pool_out(features, *others)
+
+
 def _backward(*inputs: Any) -> list[Tensor]:
-    return list(_apply(_Scatter, *inputs))
+    return list(apply_at_this_level(_Scatter, *inputs))
 
 
 def _gather_maps(maps: list[Tensor], *others: Any) -> Tensor:
-    picked: Tensor = _apply(_Gather, *others, *maps)
+    picked: Tensor = apply_at_this_level(_Gather, *others, *maps)
     return picked
 
 
@@ -177,3 +203,5 @@ def register(library: torch.library.Library) -> None:
     library.impl("roi_spatial_pyramid_pool_with_indices", _pool_with_indices, "Autograd")
     library.impl("roi_spatial_pyramid_pool_backward", _backward, "Autograd")
     library.impl("roi_spatial_pyramid_pool_gather", _gather_maps, "Autograd")
+    library.impl("roi_spatial_pyramid_pool_out", _pool_out, "Autograd")
+    library.impl("roi_spatial_pyramid_pool_out", _write, "ADInplaceOrView")

@@ -222,17 +222,18 @@ def chosen_maps(map_index: Tensor | None, rois: Tensor) -> Tensor | None:
     return map_index.to(torch.int64).contiguous()
 
 
-def output(out: Tensor, features: Tensor, rows: int, columns: int) -> None:
-    """Check `out`.
+def output(out: Tensor, features: Tensor, dtype: torch.dtype, rows: int, columns: int) -> None:
+    """Check `out`; the operator sees to derivatives and memory that is shared.
 
     Raises:
-        TypeError: Not a tensor of the dtype of features.
-        ValueError: Wrong shape, strides or device, or a derivative is wanted of what is written.
+        TypeError: Not a tensor of `dtype`, that of the result without it.
+        ValueError: Wrong shape, strides or device.
     """
     if not isinstance(out, Tensor):
         raise TypeError(f"out: expected a Tensor, got {type(out).__name__}")
-    if out.dtype != features.dtype:
-        raise TypeError(f"out: expected {features.dtype}, the dtype of features, got {out.dtype}")
+    if out.dtype != dtype:
+        whose = "of features" if dtype == features.dtype else "that autocast gives features"
+        raise TypeError(f"out: expected {dtype}, the dtype {whose}, got {out.dtype}")
     if list(out.shape) != [rows, columns]:
         raise ValueError(f"out: expected shape {[rows, columns]}, got {list(out.shape)}")
     if out.device != features.device:
@@ -242,8 +243,6 @@ def output(out: Tensor, features: Tensor, rows: int, columns: int) -> None:
         raise ValueError(f"out: expected contiguous rows, got strides {out.stride()}")
     if rows > 1 and out.stride(0) < columns:
         raise ValueError(f"out: expected rows that do not overlap, got strides {out.stride()}")
-    if torch.is_grad_enabled() and (features.requires_grad or out.requires_grad):
-        raise ValueError("out: is for inference; call under torch.no_grad(), or leave it out to get gradients")
 
 
 def positive(name: str, value: float) -> float:

@@ -1,7 +1,7 @@
 """Registers with torch what the compiled operators need in Python: fake tensors, derivatives, vmap, autocast.
 
 Shapes are in this file; derivatives of every order, forward and backward, in autograd.py; batches of calls in
-vmap.py; autocast in autocast.py.
+vmap.py; batches of gradients in batched_grads.py; autocast in autocast.py.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spp_ops._core import autocast, autograd, vmap
+from spp_ops._core import autocast, autograd, batched_grads, vmap
 from spp_ops._core.limits import LIMITS
 
 OPS = torch.ops.spp_ops
@@ -22,6 +22,7 @@ def _pooled(features: Sequence[Tensor], rois: Tensor, levels: Sequence[int]) -> 
 
 
 @torch.library.register_fake("spp_ops::roi_spatial_pyramid_pool")
+@torch.library.register_fake("spp_ops::roi_spatial_pyramid_pool_inference")
 def _(features: list[Tensor], rois: Tensor, map_index: Tensor | None, levels: list[int], *_: Any) -> Tensor:
     return _pooled(features, rois, levels)
 
@@ -43,10 +44,21 @@ def _(
 
 @torch.library.register_fake("spp_ops::roi_spatial_pyramid_pool_backward")
 def _(
-    grad_output: Tensor, indices: Tensor, sources: Tensor, levels: list[int], shape: list[int], deterministic: bool
+    grad_output: Tensor,
+    indices: Tensor,
+    sources: Tensor,
+    levels: list[int],
+    shape: list[int],
+    channels_last: list[int],
+    deterministic: bool,
 ) -> list[Tensor]:
-    sizes = zip(shape[2::2], shape[3::2], strict=True)
-    return [grad_output.new_empty(shape[0], shape[1], height, width) for height, width in sizes]
+    images, channels = shape[:2]
+    return [
+        grad_output.new_empty(images, height, width, channels).permute(0, 3, 1, 2)
+        if last
+        else grad_output.new_empty(images, channels, height, width)
+        for height, width, last in zip(shape[2::2], shape[3::2], channels_last, strict=True)
+    ]
 
 
 @torch.library.register_fake("spp_ops::roi_spatial_pyramid_pool_gather")
@@ -54,7 +66,13 @@ def _(maps: list[Tensor], indices: Tensor, sources: Tensor, levels: list[int]) -
     return maps[0].new_empty(indices.shape)
 
 
-_LIBRARY = torch.library.Library("spp_ops", "IMPL")
+@torch.library.register_fake("spp_ops::check_rois")
+def _(rois: Tensor, map_index: Tensor | None, images: int, maps: int) -> None:
+    return None
+
+
+_LIBRARY = torch.library.Library("spp_ops", "FRAGMENT")
 autograd.register(_LIBRARY)
 vmap.register()
+batched_grads.register(_LIBRARY)
 autocast.register(_LIBRARY)

@@ -79,6 +79,28 @@ def _pool_rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, 
     return _pool(OPS.roi_spatial_pyramid_pool, info, in_dims, *inputs)[0], 0
 
 
+def _pool_inference_rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+    return _pool(OPS.roi_spatial_pyramid_pool_inference, info, in_dims, *inputs)[0], 0
+
+
+def _pool_out_rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+    """Into `out` of the whole batch, rows of which must be rows of one matrix."""
+    *others, out = inputs
+    *other_dims, out_dim = in_dims
+    if out_dim is None:
+        raise ValueError("out: expected one for each call of vmap, got one for all of them")
+    rows = out.movedim(out_dim, 0)
+    if rows.size(0) > 1 and rows.size(1) > 1 and rows.stride(0) != rows.size(1) * rows.stride(1):
+        raise ValueError(f"out: expected the rows of a batch one after another, got strides {rows.stride()}")
+
+    def into_rows(*arguments: Any) -> tuple[()]:
+        OPS.roi_spatial_pyramid_pool_out(*arguments, rows.flatten(0, 1))
+        return ()
+
+    _pool(into_rows, info, tuple(other_dims), *others)
+    return None, None
+
+
 def _pool_with_indices_rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
     return _pool(OPS.roi_spatial_pyramid_pool_with_indices, info, in_dims, *inputs), (0, 0, 0)
 
@@ -92,7 +114,7 @@ def _check_rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any,
 
 
 def _backward_rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-    levels, shape, deterministic = inputs[3:]
+    levels, shape, channels_last, deterministic = inputs[3:]
     batch = info.batch_size
     grad, indices, sources = (_to_front(t, d, batch) for t, d in zip(inputs[:3], in_dims[:3], strict=True))
     maps = OPS.roi_spatial_pyramid_pool_backward(
@@ -101,6 +123,7 @@ def _backward_rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[A
         _sources_through(sources, shape[0]).flatten(),
         levels,
         [batch * shape[0], *shape[1:]],
+        channels_last,
         deterministic,
     )
     return [_unfold(m, batch) for m in maps], [0] * len(maps)
@@ -122,6 +145,8 @@ def _gather_rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any
 def register() -> None:
     """Give every operator its rule."""
     torch.library.register_vmap("spp_ops::roi_spatial_pyramid_pool", _pool_rule)
+    torch.library.register_vmap("spp_ops::roi_spatial_pyramid_pool_inference", _pool_inference_rule)
+    torch.library.register_vmap("spp_ops::roi_spatial_pyramid_pool_out", _pool_out_rule)
     torch.library.register_vmap("spp_ops::roi_spatial_pyramid_pool_with_indices", _pool_with_indices_rule)
     torch.library.register_vmap("spp_ops::check_rois", _check_rule)
     torch.library.register_vmap("spp_ops::roi_spatial_pyramid_pool_backward", _backward_rule)

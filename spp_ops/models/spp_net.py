@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import torch.fx
 from torch import Tensor, nn
 
 from spp_ops._core.checks import Levels, level_pairs, level_tuple
@@ -111,13 +112,17 @@ class SPPNet(nn.Module):
         return _up_to(self.head, layer)
 
     def _pooled(self, maps: Tensor) -> Tensor:
-        rows: Tensor = self.pool(maps)
-        if rows.shape[1] != self.pooled_features:
-            raise ValueError(
-                f"images: expected 224 x 224, as the network has no spatial pyramid pooling; their maps are "
-                f"{maps.shape[2]} x {maps.shape[3]}"
-            )
-        return rows
+        return _of_length(self.pool(maps), self.pooled_features, maps)
+
+
+@torch.fx.wrap  # a node of a traced graph, which could not follow the condition
+def _of_length(rows: Tensor, expected: int, maps: Tensor) -> Tensor:
+    if rows.shape[1] != expected:
+        raise ValueError(
+            f"images: expected 224 x 224, as the network has no spatial pyramid pooling; their maps are "
+            f"{maps.shape[2]} x {maps.shape[3]}"
+        )
+    return rows
 
 
 def fully_connected(inputs: int, hidden: Sequence[int], outputs: int, dropout: float) -> nn.Sequential:

@@ -25,4 +25,8 @@ def translation_table() -> dict[Callable[..., Any], Callable[..., Any]]:
         raise ImportError(
             f'spp_ops.onnx: needs onnxscript ({error}); install it with `pip install "spp_ops[onnx]"`'
         ) from error
-    return {torch.ops.spp_ops.roi_spatial_pyramid_pool.default: pool}
+    operators = torch.ops.spp_ops
+    return {
+        operators.roi_spatial_pyramid_pool.default: pool,
+        operators.roi_spatial_pyramid_pool_inference.default: pool,  # what it is below autograd
+    }

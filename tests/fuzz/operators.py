@@ -27,11 +27,15 @@ def check_operators(case: Case, rng: random.Random) -> None:
         return
     shape = [*case.maps[0].shape[:2], *(n for each in case.maps for n in each.shape[2:])]
     out = torch.empty_like(output)
+    channels_last = [rng.randrange(2) for _ in case.maps]
     calls = {
         "roi_spatial_pyramid_pool": arguments,
         "roi_spatial_pyramid_pool_out": [*arguments, out],
         "roi_spatial_pyramid_pool_with_indices": arguments,
-        "roi_spatial_pyramid_pool_backward": [output, indices, sources, levels, shape, rng.random() < 0.5],
+        "roi_spatial_pyramid_pool_backward": [
+            *(output, indices, sources, levels, shape),
+            *(channels_last, rng.random() < 0.5),
+        ],
         "roi_spatial_pyramid_pool_gather": [case.maps, indices, sources, levels],
         "check_rois": [case.rois, chosen, case.maps[0].shape[0], len(case.maps)],
     }

@@ -125,40 +125,68 @@ class SumsInOutput {
   std::vector<char> cleared_;
 };
 
+// Sums of one task's channels aside, for types that are rounded once, at the end, and for channels-last maps.
+template <typename Stored, typename Sum>
+class SumsAside {
+ public:
+  SumsAside(const BackwardArgs& args, int64_t first_channel, int64_t channels, std::vector<Sum>& memory)
+      : args_(args), first_channel_(first_channel), channels_(channels), sums_(memory) {
+    for (int32_t m = 0; m < args.map_count; ++m) offset_[m + 1] = offset_[m] + args.images * channels * cells(m);
+    sums_.assign(static_cast<size_t>(offset_[args.map_count]), Sum(0));
+  }
+
+  Sum* planes_of(int32_t source) {
+    const int32_t map = source / args_.images;
+    return sums_.data() + offset_[map] + source % args_.images * channels_ * cells(map);
+  }
+
+  void finish() {
+    for (int32_t source = 0; source < args_.map_count * args_.images; ++source) {
+      const int32_t map = source / args_.images;
+      const Sum* from = planes_of(source);
+      const int64_t image = source % args_.images * args_.channels * cells(map);
+      Stored* to = static_cast<Stored*>(args_.grad_maps[map]) + image;
+      if (args_.channels_last[map]) {
+        to += first_channel_;
+        for (int64_t i = 0; i < cells(map); ++i, to += args_.channels) {
+          for (int64_t c = 0; c < channels_; ++c) to[c] = from_float<Stored>(from[c * cells(map) + i]);
+        }
+      } else {
+        to += first_channel_ * cells(map);
+        for (int64_t i = 0; i < channels_ * cells(map); ++i) to[i] = from_float<Stored>(from[i]);
+      }
+    }
+  }
+
+ private:
+  int64_t cells(int32_t map) const { return static_cast<int64_t>(args_.heights[map]) * args_.widths[map]; }
+
+  const BackwardArgs& args_;
+  int64_t first_channel_;
+  int64_t channels_;
+  std::vector<Sum>& sums_;
+  int64_t offset_[kMaxMaps + 1] = {};  // of each map's planes
+};
+
 template <typename Stored, typename Index, bool kContiguous>
 void backward_as(const BackwardArgs& args, const Parallel& parallel) {
   using Sum = typename Wide<Stored>::type;
-  constexpr bool kDirect = std::is_same_v<Sum, Stored>;  // else sums are kept aside and rounded once
   const int64_t each = channels_a_task(args, sizeof(Sum), parallel.threads);
   const int64_t blocks = (args.channels + each - 1) / each;
-  const auto cells_of = [&](int32_t map) { return static_cast<int64_t>(args.heights[map]) * args.widths[map]; };
+  const bool in_planes = std::none_of(args.channels_last, args.channels_last + args.map_count, [](bool l) { return l; });
 
   run_tasks(parallel, blocks, [&] {
-    return [&, sums = std::vector<Sum>{}](int64_t block) mutable {
+    return [&, memory = std::vector<Sum>{}](int64_t block) mutable {
       const int64_t first = block * each, channels = smaller(each, args.channels - first);
-      if constexpr (kDirect) {
-        SumsInOutput<Sum> in_output(args, first, channels);
+      const auto scatter = [&](auto sums) {
         scatter_channels<Stored, Index, Sum, kContiguous>(args, first, channels,
-                                                          [&](int32_t source) { return in_output.planes_of(source); });
-        in_output.finish();
+                                                          [&](int32_t source) { return sums.planes_of(source); });
+        sums.finish();
+      };
+      if (std::is_same_v<Sum, Stored> && in_planes) {
+        scatter(SumsInOutput<Sum>(args, first, channels));
       } else {
-        std::vector<int64_t> offset(static_cast<size_t>(args.map_count) + 1, 0);
-        for (int32_t m = 0; m < args.map_count; ++m) {
-          offset[static_cast<size_t>(m) + 1] = offset[static_cast<size_t>(m)] + args.images * channels * cells_of(m);
-        }
-        sums.assign(static_cast<size_t>(offset.back()), Sum(0));
-        const auto plane_aside = [&](int32_t source) {
-          const int32_t map = source / args.images;
-          return sums.data() + offset[static_cast<size_t>(map)] + (source % args.images) * channels * cells_of(map);
-        };
-        scatter_channels<Stored, Index, Sum, kContiguous>(args, first, channels, plane_aside);
-        for (int32_t s = 0; s < args.map_count * args.images; ++s) {
-          const int32_t map = s / args.images;
-          const Sum* from = plane_aside(s);
-          Stored* to = static_cast<Stored*>(args.grad_maps[map]) +
-                       (static_cast<int64_t>(s % args.images) * args.channels + first) * cells_of(map);
-          for (int64_t i = 0; i < channels * cells_of(map); ++i) to[i] = from_float<Stored>(from[i]);
-        }
+        scatter(SumsAside<Stored, Sum>(args, first, channels, memory));
       }
     };
   });

@@ -18,6 +18,7 @@ void scatter(const BackwardArgs& args, const uint64_t* spans, Stream stream) {
   int64_t longest = 0;
   for (int32_t m = 0; m < args.map_count; ++m) {
     scatter.maps[m].gradient = args.grad_maps[m];
+    scatter.maps[m].channels_last = args.channels_last[m];
     scatter.maps[m].cells = int64_t{args.heights[m]} * args.widths[m];
     longest = larger(longest, scatter.maps[m].cells);
   }

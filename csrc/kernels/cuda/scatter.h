@@ -18,6 +18,7 @@ constexpr int kListRows = 2048;    // rows looked through at a time
 struct ScatterMap {
   void* gradient;
   int64_t cells;
+  bool channels_last;
   int64_t blocks;  // one an image, group of channels and band
   int32_t bands;
 };
@@ -74,16 +75,31 @@ class ScatterBlock {
     sums.clear(thread_, kScatterThreads);
     if constexpr (Sums::kNotes) for_each_gradient(typename Sums::Noting(sums));
     for_each_gradient(typename Sums::Adding(sums, cells_));
+    map_->channels_last ? write_cells(sums) : write_planes(sums);
+    __syncthreads();  // the next block's sums start in the same memory
+  }
+
+ private:
+  __device__ void write_planes(const Sums& sums) {
     for (int32_t c = 0; c < channels_; ++c) {
       T* gradient =
           static_cast<T*>(map_->gradient) + (image_ * args_.channels + first_channel_ + c) * map_->cells + first_cell_;
       for (int32_t i = thread_; i < cells_; i += kScatterThreads)
         gradient[i] = from_float<T>(sums.sum(c, c * cells_ + i));
     }
-    __syncthreads();  // the next block's sums start in the same memory
   }
 
- private:
+  // Of a channels-last map: neighboring threads write neighboring channels of a cell.
+  __device__ void write_cells(const Sums& sums) {
+    T* gradient =
+        static_cast<T*>(map_->gradient) + (image_ * map_->cells + first_cell_) * args_.channels + first_channel_;
+    for (int32_t i = thread_; i < cells_ * channels_; i += kScatterThreads) {
+      const int32_t cell = i / channels_;
+      const int32_t c = i - cell * channels_;
+      gradient[cell * args_.channels + c] = from_float<T>(sums.sum(c, c * cells_ + cell));
+    }
+  }
+
   // Calls visit(channel, cell, gradient) for every bin that took its maximum from the block's cells, and
   // visit.finish(channel) after those of one bin of a channel.
   template <typename Visit>
