@@ -20,7 +20,7 @@ from spp_ops.detection.detections import Detections
 from spp_ops.detection.detectors.checkpoint import weights_digest
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.engine.config import as_data
-from spp_ops.engine.files import atomic_write, is_free, is_within, numbered_folders, write_json
+from spp_ops.engine.files import atomic_write, is_free, is_within, numbered_folders, remove_leftovers, write_json
 from spp_ops.engine.lines import InUseError, JsonLines
 
 LINES_NAME = "detections.jsonl"
@@ -192,15 +192,21 @@ def open_findings(
         for name, value in header.items():
             if name != "images_sha256" and lines.header.get(name) != value:
                 raise ValueError(f"resume: the run in {place} has other {name}; expected the detector it began with")
-        return Findings(place, lines)
+        return _going_on(place, lines)
     for folder in numbered_folders(out, _INNER):
         with suppress(FileExistsError, InUseError):  # another process was faster, or is at work there
             if is_free(folder):
                 return Findings(folder, JsonLines.start(folder / LINES_NAME, header))
             lines = None if _is_finished(folder) else _lines_in(folder)
             if lines is not None and lines.header == header:
-                return Findings(folder, lines)
+                return _going_on(folder, lines)
     raise AssertionError("numbers do not end")
+
+
+def _going_on(folder: Path, lines: JsonLines) -> Findings:
+    """Tidy up what a killed run has left half written."""
+    remove_leftovers(folder, r".+\.(jpe?g|png|json)")
+    return Findings(folder, lines)
 
 
 def image_ids(paths: Sequence[Path]) -> list[int]:

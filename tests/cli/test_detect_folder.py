@@ -96,6 +96,7 @@ def test_a_stopped_run_goes_on_where_it_was(photos: list[Path], run: Path, tmp_p
     (out / "detections.jsonl").write_bytes(b"\n".join(lines[:3]) + b"\n" + lines[3][:20])
     for name in ("1.jpg", "2.jpg", "3.jpg", "detections.json"):
         (out / name).unlink()
+    (out / ".1-ab12cd34.jpg").write_bytes(b"half a drawing")
     result = detect(*given)
     assert result.exit_code == 0, result.output
     assert "2 images are there" in result.output
