@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from spp_ops.classification.scoring import ViewScorer
 from spp_ops.datasets.image import load_image
 from spp_ops.datasets.labeled import LabeledImages
 from spp_ops.engine.distributed import summed
+from spp_ops.engine.loading import load_each
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -74,15 +74,14 @@ def evaluate(
     """Score all images, each process its share of them, and give every process all of the scores."""
     rows = range(fabric.global_rank, len(images), fabric.world_size)
     scores = torch.zeros(len(images), len(images.classes), device=fabric.device)
-    loader = DataLoader(Images(images.paths, rows), batch_size=None, num_workers=workers)
-    for row, image in loader:
+    for row, image in load_each(Images(images.paths, rows), workers=workers):
         scores[row] = scorer(image).mean(dim=0)
         after_image()
     everyone = summed(fabric, scores).cpu().numpy()
     return Evaluation(everyone, np.array(images.labels, dtype=np.int64), images.classes)
 
 
-class Images(Dataset[tuple[int, Tensor]]):
+class Images:
     """Some rows of a list of image files: (row, uint8 [3, H, W])."""
 
     def __init__(self, paths: Sequence[Path], rows: Sequence[int]) -> None:

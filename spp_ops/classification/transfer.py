@@ -13,12 +13,12 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 import spp_ops
 from spp_ops.classification.augmentation import SHORTER_SIDE, resize_shorter
 from spp_ops.classification.evaluation import Images
 from spp_ops.classification.views import scaled
+from spp_ops.engine.loading import load_each
 from spp_ops.models import SPPNet
 from spp_ops.models.shapes import smallest_input
 
@@ -90,7 +90,7 @@ def extract(
 ) -> Features:
     """Compute the features of image files, one row each."""
     rows = []
-    for _, image in DataLoader(Images(paths, range(len(paths))), batch_size=None, num_workers=workers):
+    for _, image in load_each(Images(paths, range(len(paths))), workers=workers):
         rows.append(features(image).cpu().numpy())
         after_image()
     return np.stack(rows)

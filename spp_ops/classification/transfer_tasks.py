@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from spp_ops.datasets.formats.voc_classification import read_voc_classification
 from spp_ops.datasets.labeled import LabeledImages
 from spp_ops.datasets.problems import Notice, OnBad, Problems
 from spp_ops.datasets.summary import folder_summary, tag_summary
+from spp_ops.engine.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Setting:
         on_bad: what is done about bad images.
         notice: told of each bad one.
         workers: processes that load ahead.
-        after_image: called when an image's features are known.
+        progress: told how far it is.
         strict: what could be mended counts as bad.
     """
 
@@ -40,7 +40,7 @@ class Setting:
     on_bad: OnBad = "refuse"
     notice: Notice = print
     workers: int = 0
-    after_image: Callable[[], None] = lambda: None
+    progress: Progress = field(default_factory=Progress)
     strict: bool = False
 
     def folders(self, folder: Path, classes: tuple[str, ...] | None = None) -> LabeledImages:
@@ -53,7 +53,8 @@ class Setting:
 
     def rows(self, paths: tuple[Path, ...]) -> Features:
         """Compute the features of images."""
-        return extract(self.features, paths, workers=self.workers, after_image=self.after_image)
+        with self.progress.work("features", len(paths)) as work:
+            return extract(self.features, paths, workers=self.workers, after_image=work.advance)
 
     def svms(self, classes: tuple[str, ...]) -> LinearSVMs:
         """Make the SVMs of these classes."""

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from spp_ops.datasets.labeled import Notice
 from spp_ops.engine.display import ConsoleProgress
-from spp_ops.engine.distributed import is_first
+from spp_ops.engine.processes import is_first
 from spp_ops.engine.text import literal
 
 _UNBROKEN = 10_000  # columns where nobody looks at them, so that no name and number is broken or cut

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +12,11 @@ import click
 
 import spp_ops
 from spp_ops.cli._group import ModuleGroup
+from spp_ops.engine.processes import is_first, rank
 
 # What bad input raises. Anything else is a bug, and its traceback is wanted.
 _INPUT_ERRORS = (ValueError, TypeError, OSError, ImportError)
+_FIRST_ONES_TIME = 5.0  # seconds in which torchrun ends the others after the first process has failed
 
 
 class Root(ModuleGroup):
@@ -29,6 +32,8 @@ class Root(ModuleGroup):
         _print_any_letter()
         # Pillow warns of damaged metadata with a line of its own code; what is wrong with an image is told by us.
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+        if not is_first():
+            warnings.simplefilter("ignore")
         try:
             code = super().main(args, prog_name, standalone_mode=False, **extra)
         except click.exceptions.NoArgsIsHelpError as help_wanted:
@@ -72,7 +77,12 @@ def _print_any_letter() -> None:
 
 
 def _fail(message: str, code: int = 2) -> int:
-    click.echo(f"error: {' '.join(map(str.strip, message.splitlines()))}", err=True)
+    where = "error"
+    if not is_first():
+        # What all processes have run into is said by the first one, whose end takes this one along.
+        time.sleep(_FIRST_ONES_TIME)
+        where = f"error in process {rank()}"
+    click.echo(f"{where}: {' '.join(map(str.strip, message.splitlines()))}", err=True)
     return code
 
 

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 import torch
-from rich.progress import track
 from rich.table import Table
 
 from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.cli._classification import make_scorer, run_option, source_option, views_option, window_option
-from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._console import Output, table_progress, yellow_lines
 from spp_ops.cli._images import ImageOptions, image_options
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.cli._outputs import output_options
@@ -68,11 +67,13 @@ def command(
     part = None if json_path is None else _open_part(json_path, setting, notice)
     scores: dict[str, list[float]] = dict(part.rows if part is not None else [])
     todo = [path for path in paths if str(path) not in scores]
-    for path in track(todo, "images", console=console, transient=True):
-        row = scorer(torch.from_numpy(load_image(path)).permute(2, 0, 1)).mean(dim=0).tolist()
-        scores[str(path)] = row
-        if part is not None:
-            part.add([str(path), row])
+    with table_progress(console).work("classification", len(todo)) as work:
+        for path in todo:
+            row = scorer(torch.from_numpy(load_image(path)).permute(2, 0, 1)).mean(dim=0).tolist()
+            scores[str(path)] = row
+            if part is not None:
+                part.add([str(path), row])
+            work.advance()
     scores = {str(path): scores[str(path)] for path in paths}
     if json_path is not None and part is not None:
         write_json(json_path, {name: dict(zip(checkpoint.classes, row, strict=True)) for name, row in scores.items()})

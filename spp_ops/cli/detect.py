@@ -11,9 +11,8 @@ from typing import Any
 
 import click
 import torch
-from rich.progress import track
 
-from spp_ops.cli._console import LineStream, Output, tell_missing_letters, yellow_lines
+from spp_ops.cli._console import LineStream, Output, table_progress, tell_missing_letters, yellow_lines
 from spp_ops.cli._detectors import Changes, combined, detector_options, load_detectors
 from spp_ops.cli._findings import Findings, found_row, open_findings, run_header
 from spp_ops.cli._images import ImageOptions, image_options
@@ -128,17 +127,19 @@ def command(
             for still in sources.stills()
             if still.image not in bad and not (findings is not None and findings.knows(still))
         )
-        work = _detect(detector, stills, None if reading.on_bad == "refuse" else notice)
-        bar = track(work, "images", sources.count, console=console, transient=True, disable=not console.is_terminal)
+        results = _detect(detector, stills, None if reading.on_bad == "refuse" else notice)
+        known = 0 if findings is None else len(findings)
+        work = stack.enter_context(table_progress(console).work("detection", sources.count or 0, done=known))
         stream = LineStream() if json_lines else None
         done = objects = 0
         begun = time.perf_counter()
         try:
-            for still, pixels, found in bar:
+            for still, pixels, found in results:
                 row = found_row(still, pixels, found)
                 if findings is not None:
                     row = findings.add(row, pixels, found, draw=not no_images)
                 done, objects = done + 1, objects + len(found)
+                work.advance(note=f"{objects} objects")
                 if stream is not None and not stream.print(row) and findings is None:
                     break  # nobody reads it any more
         except KeyboardInterrupt:

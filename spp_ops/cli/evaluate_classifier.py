@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 import torch
-from rich.progress import Progress
 
 from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.classification.evaluation import evaluate
@@ -20,7 +19,7 @@ from spp_ops.cli._classification import (
     views_option,
     window_option,
 )
-from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._console import Output, table_progress, yellow_lines
 from spp_ops.cli._images import ImageOptions, image_options
 from spp_ops.cli._options import data_argument, device_option, examples, seed_option, workers_option
 from spp_ops.cli._outputs import output_options
@@ -69,12 +68,11 @@ def command(
     checkpoint = Checkpoint.load(run)
     fabric = make_fabric(device)
     views, chosen, scorer = make_scorer(checkpoint, fabric.device, views_name, source, window)
-    notice = yellow_lines(console) if fabric.is_global_zero else lambda line: None
+    notice = yellow_lines(console)
     images = read_images(data / split, reading, notice, checkpoint.classes)
     begun = time.perf_counter()
-    with Progress(console=console, transient=True, disable=not fabric.is_global_zero) as progress:
-        task = progress.add_task("images", total=len(images) // fabric.world_size)
-        evaluation = evaluate(scorer, images, fabric, workers=workers, after_image=lambda: progress.advance(task))
+    with table_progress(console).work("test", -(-len(images) // fabric.world_size)) as work:
+        evaluation = evaluate(scorer, images, fabric, workers=workers, after_image=work.advance)
     seconds = (time.perf_counter() - begun) / len(images)
     if not fabric.is_global_zero:
         return

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 import torch
-from rich.progress import Progress
 
-from spp_ops.cli._console import Output, tell_missing_letters, yellow_lines
+from spp_ops.cli._console import Output, table_progress, tell_missing_letters, yellow_lines
 from spp_ops.cli._data import DataOptions, data_options
 from spp_ops.cli._detectors import Changes, combined, detector_options, load_detectors
 from spp_ops.cli._options import device_option, examples, seed_option
@@ -86,27 +85,16 @@ def command(
     detector = combined(detectors)
     data = source.find()
     part = source.part(data, split, "test")
-    notice = yellow_lines(console) if fabric.is_global_zero else lambda line: None
+    notice = yellow_lines(console)
     labeled = source.read(data, part, notice, detector.classes)
     if plot_path is not None:
         tell_missing_letters(detector.classes, notice)
     begun = time.perf_counter()
-    with Progress(console=console, transient=True, disable=not fabric.is_global_zero) as progress:
-        total = -(-len(labeled) // fabric.world_size)
-        first = progress.add_task("windows", total=total)
-        boxes = find_windows(
-            detector,
-            labeled,
-            cache=cache,
-            workers=workers,
-            after_image=lambda: progress.advance(first),
-            fabric=fabric,
-        )
-        proposed = time.perf_counter()
-        second = progress.add_task("images", total=total)
-        found = run_detector(
-            detector, labeled, windows=boxes, after_image=lambda: progress.advance(second), fabric=fabric
-        )
+    progress = table_progress(console)
+    boxes = find_windows(detector, labeled, cache=cache, workers=workers, fabric=fabric, progress=progress)
+    proposed = time.perf_counter()
+    with progress.work("detection", -(-len(labeled) // fabric.world_size)) as work:
+        found = run_detector(detector, labeled, windows=boxes, after_image=work.advance, fabric=fabric)
     done = time.perf_counter()
     if not fabric.is_global_zero:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
@@ -95,8 +96,9 @@ def command(
     if recall and not any(map(len, images.objects)):
         raise ValueError(f"recall: expected DATA with objects, got {source.source}")
     config = ProposalConfig(method.method, side, windows, method.file)
-    with table_progress(console).work("windows", len(images.paths)) as work:
-        boxes = propose(images.paths, config, cache=cache, workers=workers, after_image=work.advance)
+    begun = time.perf_counter()
+    boxes = propose(images.paths, config, cache=cache, workers=workers, progress=table_progress(console))
+    seconds = time.perf_counter() - begun
     if out_path is not None:
         write_boxes(out_path, [path.name for path in images.paths], boxes, images.ids)
     if recall:
@@ -110,7 +112,7 @@ def command(
             console.print(recall_table(measured, config.method))
     count = sum(map(len, boxes))
     where = f" in {out_path}" if out_path is not None else ""
-    console.print(f"{count} windows of {len(boxes)} images, {work.seconds / len(boxes):.3f} s an image{where}")
+    console.print(f"{count} windows of {len(boxes)} images, {seconds / len(boxes):.3f} s an image{where}")
 
 
 def _find_images(source: DataOptions, split: str | None, notice: Notice) -> DetectionImages:

@@ -23,7 +23,6 @@ from spp_ops.cli._options import (
 )
 from spp_ops.cli._outputs import to_folder
 from spp_ops.engine.display import ConsoleProgress
-from spp_ops.engine.distributed import is_first
 
 
 def _sizes(context: click.Context, parameter: click.Parameter, text: str) -> tuple[str, tuple[int, ...]]:
@@ -154,7 +153,7 @@ def command(
     )
     network = NetworkConfig(arch, levels, hidden, dropout)
     torch.use_deterministic_algorithms(deterministic)
-    notice = yellow_lines(console) if is_first() else lambda line: None
+    notice = yellow_lines(console)
     images = read_images(data / "train", reading, notice)
     tests = None
     if (data / "val").is_dir():

@@ -25,7 +25,6 @@ from spp_ops.detection.joint import train_joint
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.staged import PRESETS, StagedJob, train_staged
 from spp_ops.engine.display import ConsoleProgress
-from spp_ops.engine.distributed import is_first
 
 _STAGED_OPTIONS = ("preset",)
 _JOINT_HIDDEN: tuple[int, ...] = ()  # for few images; the paper's two layers come with ImageNet's weights
@@ -125,7 +124,7 @@ def command(
     torch.use_deterministic_algorithms(deterministic)
     console = Output()
 
-    notice = yellow_lines(console) if is_first() else lambda line: None
+    notice = yellow_lines(console)
     data = source.find()
     labeled = source.read(data, source.part(data, split, "train"), notice)
     if not any(map(len, labeled.objects)):

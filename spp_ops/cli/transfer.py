@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 import torch
-from rich.progress import Progress
 from rich.table import Table
 
 from spp_ops.classification import transfer_tasks
@@ -15,7 +14,7 @@ from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.classification.config import LARGEST_SIZE, NetworkConfig
 from spp_ops.classification.paper import TRANSFER_NOTE, TRANSFER_ROWS
 from spp_ops.classification.transfer import LayerFeatures
-from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._console import Output, table_progress, yellow_lines
 from spp_ops.cli._images import ImageOptions, image_options
 from spp_ops.cli._options import Numbers, data_argument, device_option, examples, seed_option, workers_option
 from spp_ops.cli._outputs import output_options
@@ -98,25 +97,23 @@ def command(
         if arch not in OWN_NETWORKS and layer.startswith("fc"):
             raise ValueError(f"layer: expected one below the head, as {arch} comes without one, got {layer!r}")
     features = LayerFeatures(net.to(device), layer, view, size)  # type: ignore[arg-type]
-    with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task("images", total=None)
-        setting = transfer_tasks.Setting(
-            features,
-            c,
-            seed,
-            reading.on_bad,
-            yellow_lines(console),
-            workers,
-            lambda: progress.advance(bar),
-            reading.strict,
-        )
-        if (data / "ImageSets").is_dir():
-            task, results = "voc", transfer_tasks.voc(setting, data, (train_split, test_split))
-        elif splits:
-            counts = (splits, train_per_class, test_per_class)
-            task, results = "folders", transfer_tasks.random_splits(setting, data, counts)
-        else:
-            task, results = "folders", transfer_tasks.train_and_val(setting, data)
+    setting = transfer_tasks.Setting(
+        features,
+        c,
+        seed,
+        reading.on_bad,
+        yellow_lines(console),
+        workers,
+        table_progress(console),
+        reading.strict,
+    )
+    if (data / "ImageSets").is_dir():
+        task, results = "voc", transfer_tasks.voc(setting, data, (train_split, test_split))
+    elif splits:
+        counts = (splits, train_per_class, test_per_class)
+        task, results = "folders", transfer_tasks.random_splits(setting, data, counts)
+    else:
+        task, results = "folders", transfer_tasks.train_and_val(setting, data)
     if json_path is not None:
         used = {"network": arch or weights, "layer": layer, "view": view, "size": size, "c": c, "seed": seed}
         write_json(json_path, {"data": data.name, **used, **results})

@@ -39,12 +39,12 @@ class ConsoleProgress(Progress):
             last = TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}", markup=False)
             self._bars = RichBars(*columns, *last, console=self._console, transient=True)
             self._bars.start()
-        self._open[work] = self._bars.add_task(work.name, total=work.total, completed=work.done, note=work.note)
+        self._open[work] = self._bars.add_task(work.name, total=work.total or None, completed=work.done, note=work.note)
 
     def advance(self, work: Work) -> None:
         """Move the bar, or say how far it is where that was long ago."""
         if self._bars is not None:
-            self._bars.update(self._open[work], completed=work.done, total=work.total, note=work.note)
+            self._bars.update(self._open[work], completed=work.done, total=work.total or None, note=work.note)
         elif not self._console.is_terminal and time.monotonic() >= self._due:
             self._due = time.monotonic() + self._seconds[1]
             self.say(state_line(work))
@@ -59,17 +59,18 @@ class ConsoleProgress(Progress):
 
     def say(self, line: str) -> None:
         """Print a line, above the bars, as it is: neither wrapped nor cut nor read as markup."""
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def state_line(work: Work) -> str:
     """Say how far work is, how fast it goes and how long it will take."""
-    parts = [f"{work.done} of {work.total} {work.unit} ({100 * work.done // max(work.total, 1)} %)"]
+    share = f" of {work.total} {work.unit} ({100 * work.done // work.total} %)" if work.total else f" {work.unit}"
+    parts = [f"{work.done}{share}"]
     if work.note:
         parts.append(work.note)
     if work.speed > 0:
         speed = f"{work.speed:.3g} {work.unit}/s" if work.speed >= 1 else f"{1 / work.speed:.3g} s each"
-        parts += [speed, f"{duration((work.total - work.done) / work.speed)} left"]
+        parts += [speed, *([f"{duration((work.total - work.done) / work.speed)} left"] if work.total else [])]
     return f"{work.name}: {', '.join(parts)}"
 
 

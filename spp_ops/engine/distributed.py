@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
+from spp_ops.engine.processes import world_size
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
@@ -19,8 +21,8 @@ Item = TypeVar("Item")
 def make_fabric(device: torch.device, precision: Precision = "32-true") -> Fabric:
     """Return the launched runtime: one process, or, where torchrun started this one, its share of all.
 
-    Nothing but torchrun makes several processes of one: neither the variables of a batch system's job, of SLURM say,
-    which has room for more tasks than this one, nor a WORLD_SIZE left by something else.
+    Nothing but torchrun makes several processes of one: not the job of a batch system either, of SLURM say, which has
+    room for more tasks than this one.
 
     Args:
         device: "cpu", or "cuda" with or without a number; under torchrun each process of a machine takes a GPU of its
@@ -48,16 +50,6 @@ def make_fabric(device: torch.device, precision: Precision = "32-true") -> Fabri
     if world > 1:
         atexit.register(_leave)
     return fabric
-
-
-def world_size() -> int:
-    """How many processes work together: those that torchrun has started, else one."""
-    return int(os.environ["WORLD_SIZE"]) if torch.distributed.is_torchelastic_launched() else 1
-
-
-def is_first() -> bool:
-    """Whether this process is the one that speaks and writes."""
-    return world_size() == 1 or os.environ["RANK"] == "0"
 
 
 def _leave() -> None:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 _SHOWN = 40  # letters of a file's name in that of its temporary one, which must not be longer than file systems take
+_LITTLE = 2**20  # bytes free on a disk that is full
 _RANDOM = "[a-z0-9_]{8}"  # what `tempfile` adds to a name
 
 
@@ -77,12 +79,11 @@ def _named(path: Path) -> Iterator[None]:
     except OSError as error:
         raise CannotWriteError(path, error.strerror or str(error)) from error
     except Exception as error:
-        # torch and safetensors write in C++ and Rust, and have errors of their own for a full disk.
-        if re.search("PytorchStreamWriter|I/?O ?error|No space left|os error", str(error), re.IGNORECASE) is None:
+        # torch and safetensors write in C++ and Rust, and have errors of their own, of many words and little sense.
+        if re.search(r"inline_container|StreamWriter|I/?O ?error|os error", str(error), re.IGNORECASE) is None:
             raise
-        full = os.strerror(errno.ENOSPC)
-        reason = full if "PytorchStreamWriter" in str(error) or full in str(error) else str(error).splitlines()[0]
-        raise CannotWriteError(path, reason) from error
+        full = shutil.disk_usage(path.parent).free < _LITTLE
+        raise CannotWriteError(path, os.strerror(errno.ENOSPC if full else errno.EIO)) from error
 
 
 def remove_leftovers(folder: Path, names: str, older_than: float = 0) -> None:

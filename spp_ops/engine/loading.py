@@ -67,6 +67,16 @@ def load_batches(
         raise _lost(error, workers) from error
 
 
+def load_each(data: Rows[Item], *, workers: int = 0) -> Iterator[Item]:
+    """Yield all items in their order, loaded as `load_batches` loads."""
+    return load_batches(data, [[row] for row in range(len(data))], _only, workers=workers)
+
+
+def _only(items: list[Item]) -> Item:
+    (item,) = items
+    return item
+
+
 class _Failure:
     """What went wrong in a worker, to be raised where the batch is wanted."""
 

@@ -32,7 +32,7 @@ class Progress:
 
         Args:
             name: of the work.
-            total: units in all.
+            total: units in all; 0: nobody knows.
             unit: what is counted.
             done: units that were done before.
         """
@@ -49,7 +49,7 @@ class Work:
 
     Attributes:
         name: what is done.
-        total: units in all.
+        total: units in all; 0: nobody knows.
         unit: what is counted: images, steps.
         done: units done so far.
         note: what else is known of it at the moment.

@@ -41,7 +41,6 @@ def run_folder(folder: Path, *, active: bool = True) -> Iterator[None]:
         return
     absent = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder) as lock:
             try:
                 lock.truncate(0)
@@ -57,9 +56,10 @@ def run_folder(folder: Path, *, active: bool = True) -> Iterator[None]:
     except CannotWriteError as error:
         raise _of_option(error, folder) from error
     except OSError as error:
-        if error.errno not in _UNWRITABLE or not Path(error.filename or "/").is_relative_to(folder):
+        path = Path(error.filename or folder)
+        if error.errno not in _UNWRITABLE or not path.is_relative_to(folder):
             raise
-        raise _of_option(CannotWriteError(Path(error.filename), error.strerror or str(error)), folder) from error
+        raise CannotWriteError(path, error.strerror or str(error), "out") from error
 
 
 def found_run(file: Path, *, resume: bool) -> bool:
@@ -84,7 +84,11 @@ def _locked(folder: Path) -> IO[str]:
     """Return the lock's file, open, which no other process has now."""
     path = folder / LOCK_NAME
     while True:
-        file = path.open("a+", encoding="utf-8")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise CannotWriteError(folder, error.strerror or str(error), "out") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -1,6 +1,8 @@
 """Proposals of many images: kept on disk, found in several processes, or read from files of boxes."""
 
 import json
+import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,24 @@ from scipy.io import savemat
 from spp_ops.datasets.image import ImageError
 from spp_ops.detection.proposals import ProposalConfig, default_cache, from_data, make_proposer, many, propose
 from spp_ops.engine.config import as_data
+from spp_ops.engine.progress import Progress, Work
 
 pytest.importorskip("cv2")
 CONFIG = ProposalConfig(side=60, limit=50)
+
+
+class Told(Progress):
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.lines: list[str] = []
+
+    def advance(self, work: Work) -> None:
+        self.notes.append(work.note)
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
 
 
 @pytest.fixture
@@ -42,15 +59,16 @@ def test_boxes_of_each_image_are_its_own(method: str, images: list[Path], tmp_pa
 
 
 def test_nothing_is_found_twice(images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-    first = propose(images, CONFIG, cache=tmp_path, workers=1, after_image=lambda: seen.append(1))
-    assert len(seen) == 3
+    told = Told()
+    first = propose(images, CONFIG, cache=tmp_path, workers=1, progress=told)
+    assert told.notes == [f"{sum(map(len, first[: count + 1]))} windows" for count in range(3)]
     copy = tmp_path / "copy.png"
     copy.write_bytes(images[1].read_bytes())
     monkeypatch.setattr(many, "make_proposer", lambda config: pytest.fail("searched again"))
-    again = propose([*images, copy], CONFIG, cache=tmp_path, after_image=lambda: seen.append(1))
+    again = propose([*images, copy], CONFIG, cache=tmp_path, progress=told)
     assert same(again, [*first, first[1]])
-    assert len(seen) == 7
+    assert len(told.notes) == 7
+    assert told.lines == []
     with pytest.raises(pytest.fail.Exception, match="searched again"):
         propose(images, ProposalConfig(side=60, limit=49), cache=tmp_path, workers=1)
 
@@ -75,6 +93,47 @@ def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, images: l
     assert len(list((tmp_path / "mine" / "proposals").iterdir())) == 1
     monkeypatch.delenv("SPP_OPS_CACHE")
     assert default_cache() == Path.home() / ".cache" / "spp_ops"
+
+
+def test_without_a_home_folder_there_is_no_cache_and_the_work_goes_on(
+    monkeypatch: pytest.MonkeyPatch, images: list[Path]
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("SPP_OPS_CACHE")
+    monkeypatch.setattr(Path, "home", homeless)
+    told = Told()
+    assert len(propose(images, CONFIG, workers=1, progress=told)) == 3
+    assert told.lines == [
+        "SPP_OPS_CACHE: there is no home folder to keep proposals in, and this variable names no other"
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("variable", [True, False])
+def test_a_cache_that_cannot_be_written_is_named_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, images: list[Path], workers: int, variable: bool
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SPP_OPS_CACHE", str(tmp_path / "file"))
+    told, cache = Told(), None if variable else tmp_path / "file" / "cache"
+    found = propose(images, CONFIG, cache=cache, workers=workers, progress=told)
+    assert [len(boxes) > 0 for boxes in found] == [True] * 3
+    (line,) = told.lines
+    name, place = ("SPP_OPS_CACHE", "file/proposals") if variable else ("cache", "file/cache/proposals")
+    assert re.match(rf"{name}: cannot write .*/{place}/[0-9a-f]+\.npz: Not a directory; the work goes on", line)
+
+
+def test_what_killed_processes_left_in_the_cache_is_removed_a_day_later(images: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "proposals"
+    folder.mkdir()
+    old, new, others = (folder / name for name in (f".{'0' * 40}-abcd_123.npz", f".{'1' * 40}-abcd_123.npz", ".x.npz"))
+    for path in (old, new, others):
+        path.touch()
+    os.utime(old, (0, 0))
+    propose(images[:1], CONFIG, cache=tmp_path, workers=1)
+    assert [path.exists() for path in (old, new, others)] == [False, True, True]
 
 
 def test_unusable_images(images: list[Path], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from spp_ops.detection.detections import Detections
 from spp_ops.detection.detectors.base import Detector
 from spp_ops.detection.detectors.inputs import ahead, prepare
 from spp_ops.detection.proposals import Boxes, propose
+from spp_ops.engine.progress import Progress
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -25,14 +26,14 @@ def find_windows(
     *,
     cache: Path | None = None,
     workers: int = 0,
-    after_image: Callable[[], None] = lambda: None,
     fabric: Fabric | None = None,
+    progress: Progress | None = None,
 ) -> list[Boxes]:
     """The windows that a detector looks at, of each image: `propose`, the images shared by all processes."""
     paths = [images.paths[row] for row in _share(len(images), fabric)]
     if workers == 0 and fabric is not None and fabric.world_size > 1:
         workers = max((os.cpu_count() or 1) // fabric.world_size, 1)
-    mine = propose(paths, detector.proposals, cache=cache, workers=workers, after_image=after_image)
+    mine = propose(paths, detector.proposals, cache=cache, workers=workers, progress=progress)
     return _everyone(mine, len(images), fabric)
 
 

@@ -185,8 +185,8 @@ def _propose(
     images: DetectionImages, detector: DetectorConfig, job: JointJob, fabric: Fabric, progress: Progress
 ) -> list[Boxes]:
     """Find windows, on one process of each machine; the others read what it left in the cache."""
-    with fabric.rank_zero_first(local=True), progress.work("proposals", len(images)) as work:
-        return propose(images.paths, detector.proposals, cache=job.cache, after_image=work.advance)
+    with fabric.rank_zero_first(local=True):
+        return propose(images.paths, detector.proposals, cache=job.cache, progress=progress)
 
 
 def _saved_run(job: JointJob, detector: DetectorConfig) -> JointCheckpoint | None:

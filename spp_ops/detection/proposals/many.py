@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from spp_ops.datasets.decoding import ImageRules
 from spp_ops.datasets.image import load_image
 from spp_ops.detection.proposals.boxes import Boxes, opencv
+from spp_ops.detection.proposals.cache import Cache
 from spp_ops.detection.proposals.config import ProposalConfig, make_proposer
 from spp_ops.detection.proposals.precomputed import BoxFile
-from spp_ops.engine.config import as_data
-from spp_ops.engine.files import atomic_write
-
-VARIABLE = "SPP_OPS_CACHE"
-_RULES = 2  # goes up when the same image and record would give other boxes
-
-
-def default_cache() -> Path:
-    """Return the folder named by the environment variable SPP_OPS_CACHE; else ``~/.cache/spp_ops``."""
-    return Path(os.environ.get(VARIABLE) or Path.home() / ".cache" / "spp_ops")
+from spp_ops.engine.progress import Progress, Work
 
 
 def propose(
@@ -34,19 +21,20 @@ def propose(
     *,
     cache: Path | None = None,
     workers: int = 0,
-    after_image: Callable[[], None] = lambda: None,
+    progress: Progress | None = None,
 ) -> list[Boxes]:
     """Boxes of images, in the order of `paths`, and the same on every run.
 
     What is found is kept on disk under a hash of the image file's bytes and of `config`, as soon as it is found: an
-    interrupted run goes on from there. A damaged file there is written anew.
+    interrupted run goes on from there. A damaged file there is written anew. Where nothing can be kept, the work goes
+    on without.
 
     Args:
         paths: image files, of any kind that `load_image` reads.
         config: what to find.
         cache: folder for what is found; None: `default_cache()`.
         workers: processes; 0: one a processor. 1: this one.
-        after_image: called after each image.
+        progress: told how far it is, and why what is found can't be kept.
 
     Returns:
         float32 [R, 4] an image: x1, y1, x2, y2 in its 0-based pixels, x2 and y2 inside the box.
@@ -57,78 +45,71 @@ def propose(
     """
     if workers < 0:
         raise ValueError(f"workers: expected 0 or more processes, got {workers}")
-    if config.file is not None:
-        return _from_file([Path(path) for path in paths], config, after_image)
-    root = default_cache() if cache is None else cache
+    progress = progress or Progress()
+    with progress.work("proposals", len(paths)) as work:
+        if config.file is not None:
+            return _from_file([Path(path) for path in paths], config, work)
+        return _found([Path(path) for path in paths], config, Cache(config, cache), workers, progress, work)
+
+
+def _found(
+    paths: list[Path], config: ProposalConfig, cache: Cache, workers: int, progress: Progress, work: Work
+) -> list[Boxes]:
     known: dict[int, Boxes] = {}
-    unknown: list[tuple[int, Path, Path]] = []
-    for index, path in enumerate(map(Path, paths)):
-        kept = root / "proposals" / f"{_key(path, config)}.npz"
-        boxes = _load(kept)
-        if boxes is None:
-            unknown.append((index, path, kept))
-        else:
-            known[index] = boxes
-            after_image()
+    windows, told = 0, False
+
+    def add(index: int, boxes: Boxes, complaint: str | None = None) -> None:
+        nonlocal windows, told
+        known[index] = boxes
+        windows += len(boxes)
+        work.advance(note=f"{windows} windows")
+        if complaint is not None and not told:  # the first says enough
+            told = True
+            progress.say(complaint)
+
+    for index, path in enumerate(paths):
+        boxes = cache.load(path)
+        if boxes is not None:
+            add(index, boxes)
+    unknown = [index for index in range(len(paths)) if index not in known]
     processes = min(workers or _processors(), len(unknown))
+    if unknown:
+        cache.tidy()
     if processes <= 1:
-        for index, path, kept in unknown:
-            known[index] = _find(path, kept, config)
-            after_image()
+        for index in unknown:
+            add(index, *_find(paths[index], config, cache))
     else:
         from joblib import Parallel, delayed
 
-        jobs = (delayed(_find_alone)(path, kept, config) for _, path, kept in unknown)
+        jobs = (delayed(_find_alone)(paths[index], config, cache) for index in unknown)
         found = Parallel(n_jobs=processes, return_as="generator", batch_size=1)(jobs)
-        for (index, _, _), boxes in zip(unknown, found, strict=True):
-            known[index] = boxes
-            after_image()
+        for index, result in zip(unknown, found, strict=True):
+            add(index, *result)
     return [known[index] for index in range(len(paths))]
 
 
-def _from_file(paths: Sequence[Path], config: ProposalConfig, after_image: Callable[[], None]) -> list[Boxes]:
+def _from_file(paths: list[Path], config: ProposalConfig, work: Work) -> list[Boxes]:
     assert config.file is not None
     file = BoxFile(Path(config.file))
     result = []
     for path in paths:
         height, width = load_image(path).shape[:2]
         result.append(file.boxes(path, width, height)[: config.limit])
-        after_image()
+        work.advance()
     return result
 
 
-def _find_alone(path: Path, kept: Path, config: ProposalConfig) -> Boxes:
+def _find_alone(path: Path, config: ProposalConfig, cache: Cache) -> tuple[Boxes, str | None]:
     """Find one image's boxes as one of several processes: OpenCV keeps to one thread."""
     cv2: Any = opencv()
     cv2.setNumThreads(1)
-    return _find(path, kept, config)
+    return _find(path, config, cache)
 
 
-def _find(path: Path, kept: Path, config: ProposalConfig) -> Boxes:
+def _find(path: Path, config: ProposalConfig, cache: Cache) -> tuple[Boxes, str | None]:
+    """Boxes of an image, and why they could not be kept."""
     boxes = make_proposer(config)(load_image(path))
-    with atomic_write(kept) as temporary:
-        np.savez_compressed(temporary, boxes=boxes)
-    return boxes
-
-
-def _key(path: Path, config: ProposalConfig) -> str:
-    if not path.is_file():
-        raise FileNotFoundError(f"no image file at {path}")
-    cv2: Any = opencv()
-    reading = str(ImageRules.current())  # other pixels from the same bytes
-    rules = json.dumps([_RULES, cv2.__version__, as_data(config), *([reading] if reading else [])], sort_keys=True)
-    return hashlib.sha256(rules.encode() + b"\0" + path.read_bytes()).hexdigest()
-
-
-def _load(kept: Path) -> Boxes | None:
-    """Boxes kept on disk; None where they are not there or damaged."""
-    try:
-        with np.load(kept, allow_pickle=False) as archive:
-            boxes = archive["boxes"]
-    except Exception:  # damaged bytes lead the readers of the archive into errors of many kinds
-        return None
-    usable = boxes.ndim == 2 and boxes.shape[1] == 4 and boxes.dtype == np.float32 and np.isfinite(boxes).all()
-    return boxes if usable else None
+    return boxes, cache.save(path, boxes)
 
 
 def _processors() -> int:

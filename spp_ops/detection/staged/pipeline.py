@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from spp_ops.detection.staged.learning import Learner, kept_hidden
 from spp_ops.detection.staged.run_folder import claim
 from spp_ops.detection.staged.samples import TrainingSample, training_samples
 from spp_ops.detection.staged.sources import RowSource
-from spp_ops.engine.distributed import world_size
+from spp_ops.engine.processes import world_size
 from spp_ops.engine.progress import Progress
 from spp_ops.engine.run import say_random_weights
 from spp_ops.engine.run_folder import run_folder
@@ -171,12 +172,10 @@ def finished_config(detector: DetectorConfig, config: StagedConfig) -> DetectorC
 def _images(
     images: DetectionImages, detector: DetectorConfig, config: StagedConfig, job: StagedJob, progress: Progress
 ) -> list[TrainingSample]:
-    with progress.work("proposals", len(images)) as work:
-        proposals = propose(
-            images.paths, detector.proposals, cache=job.cache, workers=job.workers, after_image=work.advance
-        )
+    begun = time.monotonic()
+    proposals = propose(images.paths, detector.proposals, cache=job.cache, workers=job.workers, progress=progress)
     mean = sum(map(len, proposals)) / max(len(proposals), 1)
-    progress.say(f"proposals: {mean:.0f} an image  ({work.seconds:.0f} s)")
+    progress.say(f"proposals: {mean:.0f} an image  ({time.monotonic() - begun:.0f} s)")
     return training_samples(images, proposals, flip=config.flip)
 
 
