@@ -90,6 +90,18 @@ def test_an_exported_network_can_be_trained(tmp_path: Path) -> None:
     torch.testing.assert_close(*gradients)
 
 
+def test_below_autograd_no_kernel_is_in_python() -> None:
+    """What AOTInductor compiles needs no interpreter (tests/test_aot_inductor.py runs it in threads)."""
+    pool = RoISpatialPyramidPool((2, 1), 0.25)
+    program = export(pool, (torch.randn(1, 3, 8, 8), boxes(3, 1, 8, 8))).run_decompositions()
+    targets = [node.target for node in program.graph.nodes if node.op == "call_function"]
+    assert targets == [torch.ops.spp_ops.roi_spatial_pyramid_pool_inference.default]
+    name = "spp_ops::roi_spatial_pyramid_pool"
+    for key in ("AutogradCPU", "ADInplaceOrView"):
+        assert not torch._C._dispatch_has_kernel_for_dispatch_key(f"{name}_inference", key)
+    assert torch._C._dispatch_has_kernel_for_dispatch_key(name, "AutogradCPU")
+
+
 def test_bad_shapes_are_refused_while_exporting() -> None:
     with pytest.raises(Exception, match=r"rois: expected \[R, 5\]"):
         export(RoISpatialPyramidPool((2, 1)), (torch.randn(1, 3, 8, 8), torch.zeros(3, 4)))

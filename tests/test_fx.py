@@ -63,7 +63,7 @@ def test_tensors_of_other_kinds_may_take_the_call(images: Tensor) -> None:
         @classmethod
         def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             cls.calls.append(function)
-            return super().__torch_function__(function, types, args, kwargs or {})
+            return super().__torch_function__(function, types, args, kwargs or {})  # type: ignore[no-untyped-call]
 
     pooled = spp_ops.roi_spatial_pyramid_pool(images.as_subclass(Counted), ROIS, (2, 1), 0.25)
     assert Counted.calls[0] is spp_ops.roi_spatial_pyramid_pool

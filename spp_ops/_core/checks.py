@@ -38,9 +38,14 @@ def _dtype_error(name: str, tensor: Tensor) -> TypeError:
 
 
 def require_strided(name: str, tensor: Tensor) -> None:
-    """Raise a ValueError for sparse, nested and masked tensors and other layouts without strides."""
+    """Raise a ValueError for sparse, nested, masked and distributed tensors and other layouts without strides."""
     if tensor.is_nested or isinstance(tensor, MaskedTensor):
         raise ValueError(f"{name}: expected a dense tensor, got a {'nested' if tensor.is_nested else 'masked'} one")
+    if type(tensor) is not Tensor and hasattr(tensor, "device_mesh"):
+        raise ValueError(
+            f"{name}: expected the tensor of one process, got a {type(tensor).__name__}; pool what to_local() gives: "
+            "rows of rois and channels of features are pooled apart"
+        )
     if tensor.layout != torch.strided:
         raise ValueError(f"{name}: expected a dense tensor, got layout {tensor.layout}")
 
