@@ -97,9 +97,9 @@ def test_below_autograd_no_kernel_is_in_python() -> None:
     targets = [node.target for node in program.graph.nodes if node.op == "call_function"]
     assert targets == [torch.ops.spp_ops.roi_spatial_pyramid_pool_inference.default]
     name = "spp_ops::roi_spatial_pyramid_pool"
-    for key in ("AutogradCPU", "ADInplaceOrView"):
+    for key in ("Autograd", "AutogradCPU", "ADInplaceOrView"):
         assert not torch._C._dispatch_has_kernel_for_dispatch_key(f"{name}_inference", key)
-    assert torch._C._dispatch_has_kernel_for_dispatch_key(name, "AutogradCPU")
+    assert torch._C._dispatch_has_kernel_for_dispatch_key(name, "Autograd")
 
 
 def test_bad_shapes_are_refused_while_exporting() -> None:
