@@ -114,6 +114,11 @@ class _Reader(TorchDispatchMode):
         self.lost = "module"  # that of the last one that took a map and gave none
         self._resting = False
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Not to be hidden from torch's compiler: that would import it, which takes a second."""
+        return False
+
     def layout(self, tensor: Tensor) -> Layout:
         known: Layout | None = getattr(tensor, "_spp_layout", None)
         return plain(tensor.shape) if known is None else known
