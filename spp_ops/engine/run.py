@@ -120,6 +120,9 @@ class Run:
             raise ValueError(f"out: the run in {self.job.out} is over for good: no optimizer is saved")
         self.trainer.restore(saved.progress, saved.model, saved.average)
         self.history.extend(saved.history)
+        self.progress.say(
+            f"going on with the run in {self.job.out}: {len(self.history)} of {self.epochs} epochs are done"
+        )
 
     def train(self) -> None:
         """Do what is left of the run, or of the part that the job asks for."""

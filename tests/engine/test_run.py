@@ -58,7 +58,7 @@ def test_a_run_without_weights_says_that_they_are_random(shapes_of_saved_runs: P
     assert told.lines[1].startswith("epoch 0  size 32  lr 0.01  train_loss ")
     again = Told()
     run(shapes_of_saved_runs, tmp_path / "run", replace(TRAINING, backbone_lr=0.0), again)
-    assert again.lines == []
+    assert again.lines == [f"going on with the run in {tmp_path / 'run'}: 1 of 1 epochs are done"]
 
 
 def test_a_schedule_that_is_not_asked_for_is_the_runs() -> None:
