@@ -196,6 +196,9 @@ def test_reading_leaves_the_module_as_it_was() -> None:
             for stride, factor, mode in [(4, 2, "nearest"), (6, 3, "bilinear"), (4, 2, "bilinear"), (4, 2, "bicubic")]
         ),
         nn.Sequential(nn.Conv2d(3, 8, 3, 4, 1), nn.PixelShuffle(2), nn.Conv2d(2, 4, 3)),
+        nn.Sequential(nn.Conv2d(3, 2, 3, 1, 40, 40), nn.ReLU(), nn.Conv2d(2, 2, 3, 1, 25, 25)),  # gaps beyond 64 pixels
+        nn.Sequential(nn.ZeroPad2d((50, 50, 1, 1)), nn.Conv2d(3, 2, 3, dilation=(1, 50)), nn.MaxPool2d(3, 2, 1)),
+        nn.Sequential(nn.Conv2d(3, 2, (4, 3), padding="same"), nn.MaxPool2d(2)),
         nn.Sequential(nn.Conv2d(5, 4, 3, 2, 1), nn.PixelUnshuffle(2), nn.Conv2d(16, 2, (1, 3))),
     ],
     ids=lambda value: " ".join(str(value).split()),
@@ -216,7 +219,7 @@ def test_what_cannot_be_read_can_be_measured() -> None:
         (nn.Flatten(), {}, r"^module: expected one feature map"),
         (nn.Conv2d(4, 4, 3), {"channels": 5}, r"^module: does not run on an image \[1, 5, 96, 96\]: "),
         (
-            nn.Sequential(nn.Conv2d(3, 3, 121, padding=60), nn.ReLU()),
+            nn.Sequential(nn.Conv2d(3, 3, (5, 3), dilation=30, padding=(60, 30)), nn.ReLU()),
             {},
             r"^module: a cell sees all of an image of 96 pixels",
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -72,7 +72,8 @@ def _reach(net: nn.Module, pixels: Tensor) -> list[tuple[int, list[tuple[int, in
     None where the image is too small to tell.
     """
     pixels.requires_grad_()
-    with torch.enable_grad(), evaluating(net), _Open():
+    border = pixels.new_zeros(()).requires_grad_()
+    with torch.enable_grad(), evaluating(net), _Open(border):
         result = net(pixels)
     maps = [each for each in tree_leaves(result) if isinstance(each, Tensor) and each.dim() == 4]
     if len(maps) != 1:
@@ -83,24 +84,29 @@ def _reach(net: nn.Module, pixels: Tensor) -> list[tuple[int, list[tuple[int, in
     axes = []
     for dim in (3, 2):
         first = features.size(dim) // 2 - MANY // 2
-        seen = [_seen(features.select(dim, first + k), pixels, dim) for k in range(FEW)]
+        seen = [_seen(features, dim, first + k, pixels, border) for k in range(FEW)]
         if len({(low + k * (seen[0][0] - seen[1][0]), high - low) for k, (low, high) in enumerate(seen)}) > 1:
-            seen += [_seen(features.select(dim, first + k), pixels, dim) for k in range(FEW, MANY)]
+            seen += [_seen(features, dim, first + k, pixels, border) for k in range(FEW, MANY)]
         if seen[0][0] <= 0 or seen[-1][1] >= pixels.size(dim) - 1:
             return None
         axes.append((first, seen))
     return axes
 
 
-def _seen(cells: Tensor, pixels: Tensor, dim: int) -> tuple[int, int]:
-    """First and last place along `dim` at which a row or column of cells has a gradient."""
+def _seen(features: Tensor, dim: int, index: int, pixels: Tensor, border: Tensor) -> tuple[int, int]:
+    """First and last place along `dim` that a cell there sees; the whole image where it sees beyond its border."""
+    cells = features.select(dim, index)
+    cells = cells.select(2, cells.size(2) // 2)  # the middle along the other axis
     generator = torch.Generator().manual_seed(1)
     weights = torch.rand(cells.shape, generator=generator, dtype=cells.dtype).to(cells.device) + 0.5
-    (gradient,) = torch.autograd.grad(cells, pixels, weights, retain_graph=True)
-    places = gradient.ne(0).any(dim=0).any(dim=0).any(dim=3 - dim).nonzero()
-    if len(places) == 0:
+    gradient, outside = torch.autograd.grad(cells, [pixels, border], weights, retain_graph=True, allow_unused=True)
+    if outside is not None and outside.item() != 0:
+        return 0, pixels.size(dim) - 1
+    reached = pixels.new_zeros(0) if gradient is None else gradient.ne(0).any(dim=0).any(dim=0).any(dim=3 - dim)
+    places = reached.nonzero().flatten().tolist()
+    if not places:
         raise ValueError("module: a cell of the map has no gradient; expected one that depends on the image")
-    return int(places.min()), int(places.max())
+    return places[0], places[-1]
 
 
 def _field(axes: list[tuple[int, list[tuple[int, int]]]]) -> ReceptiveField:
@@ -117,30 +123,67 @@ def _axis(first: int, seen: list[tuple[int, int]]) -> tuple[int, int, float]:
 
 
 class _Open(TorchFunctionMode):
-    """Lets gradients pass everywhere."""
+    """Lets gradients pass everywhere, and to `border` from whatever sees a cell that zero padding has added."""
+
+    def __init__(self, border: Tensor) -> None:
+        super().__init__()
+        self._border = border
 
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kwargs = getattr(func, "__name__", ""), kwargs or {}
         if name in _RECTIFIERS:
             return args[0]
+        if name == "conv2d":
+            return self._convolve(*args, **kwargs)
         if name in ("max_pool2d", "_max_pool2d", "max_pool2d_with_indices"):
-            return _mean_pool(*args, **kwargs)
+            return self._pool(*args, **kwargs)
+        if name == "pad" and (len(args) < 3 or args[2] == "constant") and kwargs.get("mode", "constant") == "constant":
+            return self._padded(args[0], args[1] if len(args) > 1 else kwargs["pad"])
         return func(*args, **kwargs)
 
+    def _padded(self, features: Tensor, pads: Sequence[int]) -> Tensor:
+        if not any(pads):
+            return features
+        outside = F.pad(features.new_zeros(1, 1, *features.shape[-2:]), pads[:4], value=1.0)
+        return F.pad(features, pads) + outside * self._border
 
-def _mean_pool(
-    features: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Tensor:
-    """The mean over the windows of a maximum pooling, dilated ones included."""
-    channels = features.size(-3)
-    kernel = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
-    if dilation in (1, (1, 1), [1, 1]):
-        return F.avg_pool2d(features, kernel_size, stride or kernel_size, padding, ceil_mode)
-    weight = features.new_ones(channels, 1, *kernel)
-    return F.conv2d(features, weight, None, stride or kernel_size, padding, dilation, channels)
+    def _convolve(
+        self,
+        features: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        if padding == "same":
+            extents = [d * (k - 1) for d, k in zip(_two(dilation), weight.shape[2:], strict=True)]
+            pads = [part for extent in extents[::-1] for part in (extent // 2, extent - extent // 2)]
+        else:
+            rows, columns = _two(0 if padding == "valid" else padding)
+            pads = [columns, columns, rows, rows]
+        return F.conv2d(self._padded(features, pads), weight, bias, stride, 0, dilation, groups)
+
+    def _pool(
+        self,
+        features: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Tensor:
+        """The mean over the windows of a maximum pooling, dilated ones included."""
+        kernel, (rows, columns) = _two(kernel_size), _two(padding)
+        features = self._padded(features, [columns, columns, rows, rows])
+        if _two(dilation) == (1, 1):
+            return F.avg_pool2d(features, kernel, stride or kernel, 0, ceil_mode)
+        weight = features.new_ones(features.size(-3), 1, *kernel)
+        return F.conv2d(features, weight, None, stride or kernel, 0, dilation, features.size(-3))
+
+
+def _two(value: Any) -> tuple[int, int]:
+    """(rows, columns) of one number or two."""
+    return (value, value) if isinstance(value, int) else tuple(value)

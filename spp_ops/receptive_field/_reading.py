@@ -146,9 +146,9 @@ class _Reader(TorchDispatchMode):
         values.update(kwargs)
         try:
             result = func(*args, **kwargs)
-        except RuntimeError as error:
+        except RuntimeError:
             self._refuse_strides(operands)
-            raise error
+            raise
         outputs = [each for each in tree_leaves(result) if isinstance(each, Tensor)]
         layout = rule(Call(name, values, self.layout, outputs[0]))
         for each in outputs:
