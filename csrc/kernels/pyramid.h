@@ -52,12 +52,6 @@ void for_levels_from_map(const Pyramid& pyramid, const Visit& visit) {
   }
 }
 
-// The bins of a finer level whose union is exactly one bin of a coarser one, along one axis.
-SPP_HOST_DEVICE inline Range source_range(int32_t index, int32_t bins, int32_t source_bins) {
-  const int32_t ratio = source_bins / bins;
-  return {index * ratio, (index + 1) * ratio};
-}
-
 // `rows_and_columns` holds `count` pairs; 1 <= count <= kMaxLevels and every number is positive (callers check).
 inline Pyramid make_pyramid(const int64_t* rows_and_columns, int32_t count) {
   Pyramid pyramid{};

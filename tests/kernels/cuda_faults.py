@@ -380,7 +380,7 @@ FAULTS = [
             "for (int32_t y = 0; y < height; ++y) {\n        const int32_t line",
             "for (int32_t y = 0; y < 1; ++y) {\n        const int32_t line",
         ),
-        ("vectors past the last one read", "if (column() + v * kLanes >= vectors_) break;", ";"),
+        ("vectors past the last one read", "smaller(column() + v * kLanes, vectors_ - 1)", "column() + v * kLanes"),
         (
             "bad rows pooled",
             "if (source == kBadRow) return emit_.bad_row();",

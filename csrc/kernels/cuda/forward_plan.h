@@ -153,6 +153,7 @@ ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
   pool.channels = args.channels;
   pool.vectors = vectors;
   pool.images = args.images;
+  pool.map_of = Divider(static_cast<uint32_t>(larger(args.images, 1)));
   pool.cell_bytes = static_cast<uint32_t>(vectors * kVectorBytes);
   pool.doublings = doublings;
   pool.buffer_bins = whole ? pyramid.bins : kRunBins;

@@ -75,10 +75,14 @@ class WindowPool {
   __device__ int32_t group() const { return lane_ / kLanes; }   // which of the bins worked on
   __device__ int32_t column() const { return lane_ % kLanes; }  // which vector of the chunk, and every eighth after it
 
+  // The vectors that the lane reads. Past the last one of the chunk it reads that one again, which nobody writes out,
+  // so that all loads are alike.
+  __device__ int32_t vector(int v) const { return smaller(column() + v * kLanes, vectors_ - 1); }
+
   // Bins [first, first + count) of level l, from the map, into the buffer from `place` on. Returns whether one of them
   // has no cells.
   __device__ bool read_bins(int32_t source, int32_t l, int32_t first, int32_t count, int32_t place) {
-    const int32_t m = source / args_.images;
+    const int32_t m = args_.map_of(source);
     const PoolMap& map = args_.maps[m];
     const bool own_empty = locate_bins(map, source - m * args_.images, l, first, count, place);
     const bool any_empty = any_lane(own_empty);
@@ -125,7 +129,7 @@ class WindowPool {
     for (int v = 0; v < kLaneVectors; ++v) best[v] = Bin::empty();
     if (!bin.empty()) {
       const int32_t side = 1 << bin.table(args_.doublings);
-      const char* corner = bin.cell + column() * sizeof(Bin);
+      const char* corner = bin.cell;
 #pragma unroll 1
       for (int32_t y = 0; y < bin.height; y += 2 * side) {
         const uint32_t top = smaller(y, bin.height - side) * map.width;
@@ -136,12 +140,16 @@ class WindowPool {
           const uint32_t right = smaller(x + side, bin.width - side);
           const char* squares[4] = {corner + cell_offset(top + left), corner + cell_offset(top + right),
                                     corner + cell_offset(bottom + left), corner + cell_offset(bottom + right)};
+          Bin loaded[kLaneVectors][4];
 #pragma unroll
           for (int v = 0; v < kLaneVectors; ++v) {
-            if (column() + v * kLanes >= vectors_) break;
-            const int step = v * kLanes * sizeof(Bin);
-            best[v] = larger_of(load_bin(squares[0] + step), load_bin(squares[1] + step), best[v]);
-            best[v] = larger_of(load_bin(squares[2] + step), load_bin(squares[3] + step), best[v]);
+#pragma unroll
+            for (int k = 0; k < 4; ++k) loaded[v][k] = load_bin(squares[k] + vector(v) * sizeof(Bin));
+          }
+#pragma unroll
+          for (int v = 0; v < kLaneVectors; ++v) {
+            best[v] = larger_of(loaded[v][0], loaded[v][1], best[v]);
+            best[v] = larger_of(loaded[v][2], loaded[v][3], best[v]);
           }
         }
       }
@@ -158,13 +166,13 @@ class WindowPool {
   __device__ void merge_bins(int32_t l) {
     const Level& level = args_.pyramid.levels[l];
     const Level& finer = args_.pyramid.levels[level.source];
-    const int32_t height = finer.rows / level.rows;
-    const int32_t width = finer.columns / level.columns;
+    const int32_t height = level.merged_rows;
+    const int32_t width = level.merged_columns;
 #pragma unroll 1
     for (int32_t i = group(); i < level.bins(); i += kGroups) {
       const int32_t bin_row = args_.levels[l].columns(i);
-      const int32_t row = source_range(bin_row, level.rows, finer.rows).begin;
-      const int32_t left = source_range(i - bin_row * level.columns, level.columns, finer.columns).begin;
+      const int32_t row = bin_row * height;
+      const int32_t left = (i - bin_row * level.columns) * width;
       Bin best[kLaneVectors];
 #pragma unroll
       for (int v = 0; v < kLaneVectors; ++v) best[v] = Bin::empty();

@@ -47,6 +47,7 @@ struct PoolArgs {
   int64_t channels;
   int64_t vectors;
   int32_t images;
+  Divider map_of;       // source -> map
   uint32_t cell_bytes;  // of all channels
   int32_t doublings;
   int32_t buffer_bins;  // bins the shared memory of a warp holds: all of them, or one run of bins at a time
