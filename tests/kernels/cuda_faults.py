@@ -469,6 +469,13 @@ FAULTS = [
         ),
         ("no barrier before the next block", "__syncthreads();  // the next block's", "// the next block's"),
         ("rows of every source", "args_.sources[first + i] == source_", "args_.sources[first + i] >= 0"),
+        (
+            "channels-last cells of the first band",
+            "(image_ * map_->cells + first_cell_) * args_.channels",
+            "image_ * map_->cells * args_.channels",
+        ),
+        ("channels-last from the first channel", "* args_.channels + first_channel_;", "* args_.channels;"),
+        ("channels-last cells side by side", "gradient[cell * args_.channels + c]", "gradient[cell * channels_ + c]"),
         ("band begins at its end", "map_->bands * args.band_cells);", "map_->bands * (args.band_cells - 1));"),
         (
             "wide strides in 32 bits",

@@ -21,10 +21,17 @@ def _usual_device() -> Iterator[None]:
 
 
 def scatter(
-    gradients: rules.Array, type_name: str, indices: rules.Array, sources: rules.Array, case: Case, deterministic: bool
+    gradients: rules.Array,
+    type_name: str,
+    indices: rules.Array,
+    sources: rules.Array,
+    case: Case,
+    deterministic: bool,
+    channels_last: bool = False,
 ) -> list[rules.Array]:
+    """Gradients of the maps, [N, C, H, W], as the kernels write them to memory of that layout or channels-last."""
     shapes = case.shapes
-    return list(
+    made = list(
         HOST.backward(
             gradients,
             TYPES[type_name],
@@ -35,8 +42,10 @@ def scatter(
             case.images,
             case.channels,
             deterministic,
+            channels_last,
         )
     )
+    return [each.transpose(0, 3, 1, 2) for each in made] if channels_last else made
 
 
 def blank(
@@ -69,9 +78,10 @@ def gradients_of(case: Case, seed: int, kind: str) -> rules.Array:
     st.booleans(),
     DEVICES,
     st.booleans(),
+    st.booleans(),
 )
 def test_any_backward(
-    case: Case, seed: int, kind: str, deterministic: bool, device: dict[str, int], bands: bool
+    case: Case, seed: int, kind: str, deterministic: bool, device: dict[str, int], bands: bool, channels_last: bool
 ) -> None:
     """Few and many multiprocessors choose few and many channels a block; little shared memory makes bands of cells."""
     configure(**device | {"max_shared_bytes": (10 if bands else 227) * 1024})
@@ -81,7 +91,7 @@ def test_any_backward(
     expected = rules.backward(wide, cells, sources, case.levels, case.shapes, case.images, case.channels)
     size = rules.backward(np.abs(wide), cells, sources, case.levels, case.shapes, case.images, case.channels)
     stored = cells.astype(case.index)
-    got = scatter(gradients, case.type_name, stored, sources.astype(np.int32), case, deterministic)
+    got = scatter(gradients, case.type_name, stored, sources.astype(np.int32), case, deterministic, channels_last)
     for mine, yours, total in zip(got, expected, size, strict=True):
         compare(decode(mine, case.type_name), yours, total, PRECISION[case.type_name])
 
