@@ -51,7 +51,11 @@ def load_kernel() -> None:
     """
     package = None if "torch._dynamo" in sys.modules else find_spec("torchvision")
     libraries = sorted(Path(package.origin).parent.glob("_C*")) if package and package.origin else []
-    for library in libraries:
-        torch.ops.load_library(library)
-    if not hasattr(torch.ops.torchvision, "nms"):
-        import torchvision  # noqa: F401
+    try:
+        for library in libraries:
+            torch.ops.load_library(library)
+        if not hasattr(torch.ops.torchvision, "nms"):
+            import torchvision  # noqa: F401
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ImportError(f"torchvision does not fit torch {torch.__version__}, install both anew: {reason}") from error

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 
 import spp_ops
+from spp_ops.detection import nms
 from spp_ops.detection.boxes import suppress
 from spp_ops.engine.skeleton import skeleton
 
@@ -88,6 +90,17 @@ def test_suppression_equals_torchvisions() -> None:
         scores, labels = torch.rand(count), torch.randint(5, (count,))
         expected = batched_nms(boxes + torch.tensor([0.0, 0.0, 1.0, 1.0]), scores, labels, 0.3)
         assert torch.equal(suppress(boxes, scores, labels, 0.3), expected)
+
+
+def test_a_torchvision_that_does_not_fit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "torchvision"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "_C.so").write_bytes(b"of another torch")
+    monkeypatch.delitem(sys.modules, "torch._dynamo", raising=False)
+    monkeypatch.setattr(nms, "find_spec", lambda name: ModuleSpec(name, None, origin=str(package / "__init__.py")))
+    with pytest.raises(ImportError, match=r"torchvision does not fit torch .* install both anew: .*_C\.so"):
+        nms.load_kernel.__wrapped__()
 
 
 def test_a_skeleton_has_shapes_and_no_values() -> None:
