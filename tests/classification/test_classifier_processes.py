@@ -22,6 +22,7 @@ def train(data: Path, out: Path, processes: int) -> Checkpoint:
 
 
 @pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="torch comes without gloo")
+@pytest.mark.slow  # tests/detection/test_joint_processes.py trains by the same engine
 def test_two_processes_train_as_one(shapes: Path, tmp_path: Path) -> None:
     one, two = (train(shapes, tmp_path / str(processes), processes) for processes in (1, 2))
     # 24 images in batches of 9, 9 and 6: the processes' shares differ in size.
