@@ -18,6 +18,7 @@ if not asks_for_words_only():
     from spp_ops._core.build_info import build_info
     from spp_ops.functional import (
         check_rois,
+        empty_output,
         roi_spatial_pyramid_pool,
         spatial_pyramid_pool,
         split_levels,
@@ -37,6 +38,7 @@ __all__ = [
     "ReceptiveField",
     "build_info",
     "check_rois",
+    "empty_output",
     "nn",
     "onnx",
     "receptive_field",

@@ -97,6 +97,34 @@ def roi_spatial_pyramid_pool(
     return pooled
 
 
+def empty_output(
+    features: Tensor | Sequence[Tensor], rois: Tensor | Sequence[Tensor], levels: int | Levels = DEFAULT_LEVELS
+) -> Tensor:
+    """Memory for `out=` of `roi_spatial_pyramid_pool`, to be written again and again.
+
+    Large memory of the CPU lies on huge pages where the system has them to give: writing into pages of 4 kB, as
+    `torch.empty` gives them, takes up to twice as long.
+
+    Args:
+        features: As for `roi_spatial_pyramid_pool`.
+        rois: As for `roi_spatial_pyramid_pool`; only their number counts.
+        levels: As for `roi_spatial_pyramid_pool`.
+
+    Returns:
+        Tensor [R, C * M], uninitialized, of the dtype and on the device of features.
+
+    Raises:
+        TypeError, ValueError: As `roi_spatial_pyramid_pool`.
+    """
+    maps = checks.maps(features)
+    columns = maps[0].size(1) * sum(rows * columns for rows, columns in checks.level_pairs(levels))
+    count = checks.boxes(rois, maps[0]).size(0)
+    if maps[0].device.type not in fallback.WITH_KERNELS:
+        return maps[0].new_empty(count, columns)
+    memory: Tensor = torch.ops.spp_ops.empty_output(maps[0].detach(), count, columns)
+    return memory
+
+
 def spatial_pyramid_pool(features: Tensor, levels: int | Levels = DEFAULT_LEVELS) -> Tensor:
     """Max-pool whole maps into the bins of a spatial pyramid: the SPP layer (paper, section 2.2).
 

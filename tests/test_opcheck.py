@@ -94,6 +94,11 @@ def test_check_rois() -> None:
     opcheck(OPS.check_rois.default, (rois, None, 1, 1), test_utils=TESTS)
 
 
+def test_empty_output() -> None:
+    tests = ("test_schema", "test_autograd_registration", "test_faketensor")  # what it holds differs from call to call
+    opcheck(OPS.empty_output.default, (torch.zeros(1, 3, 4, 5), 2, 42), test_utils=tests)
+
+
 def test_every_operator_is_checked_here() -> None:
     """A new operator needs a test of its own above."""
     registered = {name for name in torch._C._dispatch_get_all_op_names() if name.startswith("spp_ops::")}
@@ -101,6 +106,11 @@ def test_every_operator_is_checked_here() -> None:
     without_tensors = {"build_info", "set_cpu_level", "set_cpu_reading"}
     without_tensors |= {"cuda_build_info"} if spp_ops.build_info()["cuda"] else set()
     elsewhere = {"selective_search"}  # tests/detection/test_proposals.py
-    known = elsewhere | {f"roi_spatial_pyramid_pool{each}" for each in checked} | without_tensors | {"check_rois"}
+    known = (
+        elsewhere
+        | {f"roi_spatial_pyramid_pool{each}" for each in checked}
+        | without_tensors
+        | {"check_rois", "empty_output"}
+    )
     assert registered == {f"spp_ops::{each}" for each in known}
     assert spp_ops.build_info()

@@ -5,29 +5,13 @@
 
 #include <cstdint>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#include <unistd.h>
-#endif
+#include "../kernels/cpu/huge_pages.h"
 
 namespace spp::ops {
 namespace {
 
 // The GNU C library maps what is at least as large anew each time; smaller memory it keeps and hands out again.
 constexpr int64_t kLargeBytes = int64_t{32} << 20;
-
-// A hint: a system that has no huge pages to give refuses, and nothing changes.
-void ask_for_huge_pages(void* data, int64_t bytes) {
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-  const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + page - 1) / page * page;
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(bytes)) / page * page;
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-#else
-  (void)data;
-  (void)bytes;
-#endif
-}
 
 }  // namespace
 
@@ -37,7 +21,7 @@ torch::stable::Tensor new_tensor(const torch::stable::Tensor& beside, torch::hea
   if (!made.is_cpu()) return made;
   int64_t bytes = 0;
   TORCH_ERROR_CODE_CHECK(aoti_torch_get_storage_size(made.get(), &bytes));
-  if (bytes >= kLargeBytes) ask_for_huge_pages(made.data_ptr(), bytes);
+  if (bytes >= kLargeBytes) cpu::ask_for_huge_pages(made.data_ptr(), static_cast<size_t>(bytes));
   return made;
 }
 

@@ -18,6 +18,7 @@ STABLE_TORCH_LIBRARY(spp_ops, m) {
       "roi_spatial_pyramid_pool_backward(Tensor grad_output, Tensor indices, Tensor sources, int[] levels, "
       "SymInt[] shape, int[] channels_last, bool deterministic) -> Tensor[]");
   m.def("roi_spatial_pyramid_pool_gather(Tensor[] maps, Tensor indices, Tensor sources, int[] levels) -> Tensor");
+  m.def("empty_output(Tensor features, SymInt rows, SymInt columns) -> Tensor");
   m.def("check_rois(Tensor rois, Tensor? map_index, int images, int maps) -> ()");
   m.def(
       "selective_search(Tensor[] smooth, Tensor[] colors, Tensor[] gradients, float[] scales, int least_size, "

@@ -72,11 +72,17 @@ struct Operators {
     return output;
   }
 
+  // Memory for pool_out() to write into.
+  static Tensor empty_output(const Tensor& features, int64_t rows, int64_t columns) {
+    return new_tensor(features, {rows, columns});
+  }
+
   static void register_in(torch::stable::detail::StableLibrary& m) {
     m.impl("roi_spatial_pyramid_pool", TORCH_BOX(&pool));
     m.impl("roi_spatial_pyramid_pool_inference", TORCH_BOX(&pool));
     m.impl("roi_spatial_pyramid_pool_out", TORCH_BOX(&pool_out));
     m.impl("roi_spatial_pyramid_pool_with_indices", TORCH_BOX(&pool_with_indices));
+    m.impl("empty_output", TORCH_BOX(&empty_output));
     m.impl("roi_spatial_pyramid_pool_backward", TORCH_BOX(&backward));
     m.impl("roi_spatial_pyramid_pool_gather", TORCH_BOX(&gather));
   }

@@ -71,6 +71,11 @@ def _(rois: Tensor, map_index: Tensor | None, images: int, maps: int) -> None:
     return None
 
 
+@torch.library.register_fake("spp_ops::empty_output")
+def _(features: Tensor, rows: int, columns: int) -> Tensor:
+    return features.new_empty(rows, columns)
+
+
 _LIBRARY = torch.library.Library("spp_ops", "FRAGMENT")
 autograd.register(_LIBRARY)
 vmap.register()

@@ -17,7 +17,7 @@ const TargetKernels* const kTargets[] = {
     &kBaselineKernels,
 };
 
-bool supported(const TargetKernels& target) {
+bool supported([[maybe_unused]] const TargetKernels& target) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (&target == &kAvx512Kernels) {

@@ -62,7 +62,6 @@ class Worker {
       const int64_t row = plan_.order[static_cast<size_t>(i)];
       const bool has_empty = plan_.has_empty[static_cast<size_t>(row)] != 0;
       const Span* spans = plan_.spans.data() + i * plan_.spans_per_window;
-      if (i + 1 < end) writer_.fetch_pages(plan_.order[static_cast<size_t>(i + 1)], first_channel, channels);
       if (group.shared) {
         const auto pool = plan_.from_tables[static_cast<size_t>(i)] != 0
                               ? (has_empty ? pool_window<L, true, true> : pool_window<L, true, false>)

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "huge_pages.h"
 #include "target_region.h"
 
 SPP_BEGIN_TARGET
@@ -40,7 +41,11 @@ struct AlignedAllocator {
     using other = AlignedAllocator<Other, kBytes>;
   };
 
-  E* allocate(size_t count) { return static_cast<E*>(::operator new(count * sizeof(E), std::align_val_t{kBytes})); }
+  E* allocate(size_t count) {
+    E* memory = static_cast<E*>(::operator new(count * sizeof(E), std::align_val_t{kBytes}));
+    if (count * sizeof(E) >= 2 * kHugePageBytes) ask_for_huge_pages(memory, count * sizeof(E));
+    return memory;
+  }
   void deallocate(E* memory, size_t) { ::operator delete(memory, std::align_val_t{kBytes}); }
   void construct(E* at) { ::new (static_cast<void*>(at)) E; }
   bool operator==(const AlignedAllocator&) const { return true; }

@@ -73,22 +73,6 @@ class OutputWriter {
     }
   }
 
-  // Asks for the pages where write() will write this window's values: each level's run lies on another page, and what
-  // goes around the caches waits until it is found.
-  void fetch_pages([[maybe_unused]] int64_t row, [[maybe_unused]] int64_t first_channel,
-                   [[maybe_unused]] int channels) const {
-#if defined(SPP_STREAM)
-    if (!streamed_) return;
-    for (int32_t l = 0; l < args_.pyramid.count; ++l) {
-      const Level& level = args_.pyramid.levels[l];
-      const Stored* first = row_of(row) + first_element(level, first_channel);
-      const Stored* last = first + static_cast<int64_t>(channels) * level.bins() - 1;
-      __builtin_prefetch(first);
-      if (page_of(first) != page_of(last)) __builtin_prefetch(last);
-    }
-#endif
-  }
-
  private:
   Stored* row_of(int64_t row) const { return static_cast<Stored*>(args_.output) + row * args_.output_stride; }
 
@@ -96,8 +80,6 @@ class OutputWriter {
   int64_t first_element(const Level& level, int64_t first_channel) const {
     return args_.channels * level.first_bin + first_channel * level.bins();
   }
-
-  static uintptr_t page_of(const Stored* at) { return reinterpret_cast<uintptr_t>(at) / kPageBytes; }
 
   // Where a level starts in the scratch memory.
   static size_t scratch_offset(const Level& level) { return static_cast<size_t>(level.first_bin) * L::kLanes; }
