@@ -1,5 +1,6 @@
 // From torch tensors to the kernels' argument structs, for every device alike. What a user may have got wrong is said
-// by spp_ops/_core/checks.py; the checks here only keep a direct call of an operator from reading or writing out of bounds.
+// by spp_ops/_core/checks.py; the checks here only keep a direct call of an operator from reading or writing out of
+// bounds.
 #pragma once
 
 #include <torch/csrc/stable/tensor.h>

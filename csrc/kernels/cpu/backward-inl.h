@@ -173,7 +173,8 @@ void backward_as(const BackwardArgs& args, const Parallel& parallel) {
   using Sum = typename Wide<Stored>::type;
   const int64_t each = channels_a_task(args, sizeof(Sum), parallel.threads);
   const int64_t blocks = (args.channels + each - 1) / each;
-  const bool in_planes = std::none_of(args.channels_last, args.channels_last + args.map_count, [](bool l) { return l; });
+  const bool in_planes =
+      std::none_of(args.channels_last, args.channels_last + args.map_count, [](bool l) { return l; });
 
   run_tasks(parallel, blocks, [&] {
     return [&, memory = std::vector<Sum>{}](int64_t block) mutable {
