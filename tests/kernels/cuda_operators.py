@@ -79,11 +79,18 @@ def pool_with_indices(features: list[Tensor], *others: Any) -> tuple[Tensor, Ten
 
 
 def backward(
-    grad: Tensor, indices: Tensor, sources: Tensor, levels: list[int], shape: list[int], deterministic: bool
+    grad: Tensor,
+    indices: Tensor,
+    sources: Tensor,
+    levels: list[int],
+    shape: list[int],
+    channels_last: list[int],
+    deterministic: bool,
 ) -> list[Tensor]:
     CALLS["backward"] += 1
     images, channels, *sizes = shape
-    numbers = (array_of(indices), array_of(sources), pairs(levels), pairs(sizes), images, channels, deterministic)
+    form = (pairs(levels), pairs(sizes), images, channels)
+    numbers = (array_of(indices), array_of(sources), *form, deterministic, channels_last)
     return [tensor_of(each, grad.dtype) for each in HOST.backward(array_of(grad), type_of(grad), *numbers)]
 
 
@@ -100,6 +107,7 @@ def pytest_configure() -> None:
     library = torch.library.Library("spp_ops", "IMPL")
     for name, kernel in (
         ("", pool),
+        ("_inference", pool),
         ("_out", pool_out),
         ("_with_indices", pool_with_indices),
         ("_backward", backward),

@@ -31,7 +31,7 @@ def scatter(
 ) -> list[rules.Array]:
     """Gradients of the maps, [N, C, H, W], as the kernels write them to memory of that layout or channels-last."""
     shapes = case.shapes
-    made = list(
+    return list(
         HOST.backward(
             gradients,
             TYPES[type_name],
@@ -42,10 +42,9 @@ def scatter(
             case.images,
             case.channels,
             deterministic,
-            channels_last,
+            [channels_last] * len(shapes),
         )
     )
-    return [each.transpose(0, 3, 1, 2) for each in made] if channels_last else made
 
 
 def blank(
@@ -153,6 +152,19 @@ def test_deterministic_sums_are_as_exact_as_float64_allows() -> None:
     gradients = np.array([[1e6], [1e-14], [-1e6], [3e-15]])
     got = scatter(gradients, "float64", np.zeros((4, 1), np.int32), np.zeros(4, np.int32), case, True)[0]
     np.testing.assert_allclose(got.item(), 1.3e-14, rtol=1e-3)
+
+
+@pytest.mark.parametrize("type_name", PRECISION)
+def test_channels_last_maps_get_channels_last_gradients(type_name: str) -> None:
+    case = blank((2, 11, 5, 7), 30, type_name, [(2, 2), (1, 1)])
+    random = np.random.default_rng(0)
+    gradients = encode(random.standard_normal((30, 55)), type_name)
+    cells = random.integers(0, 35, (30, 55)).astype("int32")
+    sources = random.integers(0, 2, 30).astype("int32")
+    arguments = (gradients, TYPES[type_name], cells, sources, case.levels, case.shapes, 2, 11, True)
+    (planes,), (last,) = HOST.backward(*arguments), HOST.backward(*arguments, [True])
+    assert last.transpose(0, 2, 3, 1).flags.c_contiguous
+    np.testing.assert_array_equal(last, planes)
 
 
 def test_no_rows_give_zeros() -> None:

@@ -133,7 +133,7 @@ py::tuple forward(const std::vector<py::array>& maps, int type, const std::vecto
 std::vector<py::array> backward(const py::array& grad_output, int type, const py::array& indices,
                                 const py::array_t<int32_t>& sources, const Levels& levels,
                                 const std::vector<std::pair<int, int>>& sizes, int images, int64_t channels,
-                                bool deterministic, bool channels_last) {
+                                bool deterministic, const std::vector<bool>& channels_last) {
   BackwardArgs args{};
   args.grad_output = grad_output.data();
   args.grad_row_stride = stride(grad_output, 0);
@@ -145,11 +145,11 @@ std::vector<py::array> backward(const py::array& grad_output, int type, const py
   args.pyramid = pyramid_of(levels);
   std::vector<py::array> gradients;
   for (size_t m = 0; m < sizes.size(); ++m) {
-    const auto [height, width] = sizes[m];
-    gradients.push_back(channels_last ? garbage(grad_output.dtype(), {images, height, width, channels})
-                                      : garbage(grad_output.dtype(), {images, channels, height, width}));
+    args.channels_last[m] = !channels_last.empty() && channels_last[m];
+    gradients.push_back(args.channels_last[m]
+                            ? garbage(grad_output.dtype(), {images, sizes[m].first, sizes[m].second, channels})
+                            : garbage(grad_output.dtype(), {images, channels, sizes[m].first, sizes[m].second}));
     args.grad_maps[m] = gradients.back().mutable_data();
-    args.channels_last[m] = channels_last;
     args.heights[m] = sizes[m].first;
     args.widths[m] = sizes[m].second;
   }
@@ -164,6 +164,9 @@ std::vector<py::array> backward(const py::array& grad_output, int type, const py
   for (const py::array& gradient : gradients) add(arrays, gradient, true);
   const Scratch workspace(cuda::backward_workspace_bytes(args), arrays);
   cuda::backward(args, workspace.data(), stream());
+  for (size_t m = 0; m < sizes.size(); ++m) {
+    if (args.channels_last[m]) gradients[m] = gradients[m].attr("transpose")(0, 3, 1, 2);
+  }
   return gradients;
 }
 
@@ -206,7 +209,7 @@ PYBIND11_MODULE(spp_cuda_host, module) {
   module.def("forward_into", &forward_into, "into"_a, "maps"_a, "type"_a, "projections"_a, "boxes"_a, "box_type"_a,
              "map_index"_a, "target_area"_a, "levels"_a, "index"_a, "gap"_a = 0, "offset"_a = 0);
   module.def("backward", &backward, "grad_output"_a, "type"_a, "indices"_a, "sources"_a, "levels"_a, "sizes"_a,
-             "images"_a, "channels"_a, "deterministic"_a, "channels_last"_a = false);
+             "images"_a, "channels"_a, "deterministic"_a, "channels_last"_a = std::vector<bool>{});
   module.def("gather", &gather, "maps"_a, "type"_a, "indices"_a, "sources"_a, "levels"_a);
   module.def("run_faulty_kernel", &run_faulty_kernel, "name"_a);
 }
