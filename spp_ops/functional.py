@@ -56,8 +56,7 @@ def roi_spatial_pyramid_pool(
     Raises:
         TypeError, ValueError: The message names the argument, its value and what was expected. On CPU this includes a
             box with NaN or inf, or an image or map that is not there; on CUDA, where looking would stall the device,
-            such a row gives NaN and no gradient, and `check_rois` raises the error on demand. Under torch.compile
-            the CPU's error is a RuntimeError of the same text.
+            such a row gives NaN and no gradient, and `check_rois` raises the error on demand.
     """
     overriding = (*_each(features), *_each(rois), map_index, out)
     if has_torch_function(overriding):
