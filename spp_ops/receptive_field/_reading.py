@@ -1,4 +1,7 @@
-"""Reads the receptive field of a module off one run on an image without numbers (the meta device).
+"""Reads the receptive field of a module off one run on an image without numbers.
+
+That is a batch of none where the module has but layers to which it makes no difference: PyTorch takes half a second to
+import what the meta device needs, which takes the place of it everywhere else.
 
 Every operation of the run is seen by its name, whatever Python calls it; `_rules` says what it does to the layout of a
 map. Nothing is computed and the module is left as it was.
@@ -17,7 +20,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from spp_ops.receptive_field._field import Axis, NoFieldError, ReceptiveField, Step, pair, step_of
 from spp_ops.receptive_field._layout import Layout, Part, axis_of, image, is_spatial, plain
-from spp_ops.receptive_field._rules import RULES, Call, alike
+from spp_ops.receptive_field._rules import FOR_NO_IMAGES, RULES, Call, alike
 
 SIDES = (1024, 8192)  # of the image; the second for stacks whose fields do not fit in the first
 ADVICE = (
@@ -29,14 +32,14 @@ _WHOLES: dict[type[nn.Module], Step] = {nn.CrossMapLRN2d: Step()}  # modules tha
 
 def read(module: nn.Module) -> ReceptiveField:
     """The receptive field of what `module` returns; see `receptive_field`."""
-    results = [_read(module, channels_of(module), SIDES[0])]
-    for side, channels in ((SIDES[0], 3), (SIDES[1], channels_of(module))):
-        if isinstance(results[-1], _Failure):
-            results.append(_read(module, channels, side))
-    field = next((each for each in results if isinstance(each, ReceptiveField)), results[0])
-    if isinstance(field, _Failure):
-        raise ValueError(field.reason)
-    return field
+    channels, (side, larger) = channels_of(module), SIDES
+    failures = []
+    for run in (("cpu", channels, side), ("meta", channels, side), ("meta", 3, side), ("meta", channels, larger)):
+        field = _read(module, *run)
+        if isinstance(field, ReceptiveField):
+            return field
+        failures.append(field)
+    raise ValueError(failures[1].reason)
 
 
 class _Failure(NamedTuple):
@@ -45,13 +48,13 @@ class _Failure(NamedTuple):
     reason: str
 
 
-def _read(module: nn.Module, channels: int, side: int) -> ReceptiveField | _Failure:
-    reader = _Reader()
+def _read(module: nn.Module, device: str, channels: int, side: int) -> ReceptiveField | _Failure:
+    reader = _Reader(torch.device(device))
     state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     with torch.inference_mode(), evaluating(module), reader.following(module):
         try:
-            weights = {name: _unfilled(tensor) for name, tensor in state.items()}
-            pixels = torch.empty(1, channels, side, side, device="meta")
+            weights = {name: _unfilled(tensor, reader.device) for name, tensor in state.items()}
+            pixels = torch.empty(int(device == "meta"), channels, side, side, device=device)
             reader.set_layout(pixels, image(pixels.shape))
             with reader:
                 result = torch.func.functional_call(module, weights, (pixels,))
@@ -108,8 +111,9 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 class _Reader(TorchDispatchMode):
     """Follows the layout of tensors through every operation."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.device = device  # "cpu": of a batch of none
         self.failed = "module"  # path and kind of the module in which the run ended
         self.lost = "module"  # that of the last one that took a map and gave none
         self._resting = False
@@ -119,6 +123,11 @@ class _Reader(TorchDispatchMode):
         """Not to be hidden from torch's compiler: that would import it, which takes a second."""
         return False
 
+    def _without_numbers(self, value: Any) -> Any:
+        if isinstance(value, Tensor) and value.device != self.device:
+            return torch.empty_like(value, device=self.device)
+        return self.device if isinstance(value, torch.device) else value
+
     def layout(self, tensor: Tensor) -> Layout:
         known: Layout | None = getattr(tensor, "_spp_layout", None)
         return plain(tensor.shape) if known is None else known
@@ -127,7 +136,7 @@ class _Reader(TorchDispatchMode):
         tensor._spp_layout = layout  # type: ignore[attr-defined]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        args, kwargs = tree_map(_without_numbers, (tuple(args), kwargs or {}))
+        args, kwargs = tree_map(self._without_numbers, (tuple(args), kwargs or {}))
         operands = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
         if self._resting or not any(is_spatial(d) for each in operands for d in self.layout(each)):
             return func(*args, **kwargs)
@@ -141,6 +150,8 @@ class _Reader(TorchDispatchMode):
             if result is not NotImplemented:
                 return result
             raise NoFieldError(f"{name}() has no receptive field that is known")
+        if self.device.type == "cpu" and rule not in FOR_NO_IMAGES:
+            raise RuntimeError("not with a batch of none")
         values = {argument.name: argument.default_value for argument in func._schema.arguments}
         values.update(zip(values, args, strict=False))
         values.update(kwargs)
@@ -232,15 +243,9 @@ class _Reader(TorchDispatchMode):
         return result
 
 
-def _unfilled(weight: Tensor) -> Tensor:
+def _unfilled(weight: Tensor, device: torch.device) -> Tensor:
     """Its shape alone, of one dtype for all; what a module computes in is no matter here."""
-    return torch.empty_like(weight, device="meta", dtype=torch.float32 if weight.is_floating_point() else None)
-
-
-def _without_numbers(value: Any) -> Any:
-    if isinstance(value, Tensor) and value.device.type != "meta":
-        return torch.empty_like(value, device="meta")
-    return torch.device("meta") if isinstance(value, torch.device) else value
+    return torch.empty_like(weight, device=device, dtype=torch.float32 if weight.is_floating_point() else None)
 
 
 def _resized(layout: Layout, tensor: Tensor) -> Layout:

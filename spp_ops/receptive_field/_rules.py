@@ -264,3 +264,4 @@ _NAMES: dict[Rule, str] = {
     _multiply: "mm bmm addmm baddbmm",
 }
 RULES: dict[str, Rule] = {name: rule for rule, names in _NAMES.items() for name in names.split()}
+FOR_NO_IMAGES = frozenset({alike, _convolve, _pool, _concatenate})  # sound for maps of a batch of none
