@@ -136,7 +136,13 @@ def test_the_sanitizers_watch_kernels(name: str, finding: str) -> None:
 
 
 @outside_the_sanitizers
-@pytest.mark.parametrize("order", [{}, {SEED_VARIABLE: "1"}], ids=["in order", "in a random order"])
+@pytest.mark.parametrize(
+    "order",
+    [
+        pytest.param({}, id="in order"),
+        pytest.param({SEED_VARIABLE: "1"}, id="in a random order", marks=pytest.mark.slow),
+    ],
+)
 def test_everything_under_the_sanitizers(order: dict[str, str]) -> None:
     tests = [f"test_cuda_{each}.py" for each in ("forward", "backward", "limits", "host")]
     arguments = ["-m", "pytest", "-q", "-x", "--noconftest", "-p", "no:cacheprovider", *tests]
