@@ -34,7 +34,12 @@ def test_the_command_line_prints_the_line_alone(tmp_path: Path) -> None:
     unbuilt = tmp_path / "checkout"
     shutil.copytree(ROOT / "spp_ops", unbuilt / "spp_ops", ignore=shutil.ignore_patterns("*.so", "pretrained"))
     (unbuilt / "setup.py").touch()
-    command = [sys.executable, "-m", "spp_ops", "info"]
+    # As `spp-ops info`, past the hook by which an editable installation finds its files from everywhere.
+    code = (
+        "import runpy, sys; sys.meta_path[:] = [each for each in sys.meta_path if 'ditable' not in repr(each)];"
+        " sys.argv = ['spp-ops', 'info']; runpy.run_module('spp_ops', run_name='__main__')"
+    )
+    command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=unbuilt)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: spp_ops: the sources in {unbuilt}")

@@ -26,7 +26,7 @@ TRANSFORMERS = {
     *("naflexvit", "nest", "pit", "pvt_v2", "qwen3_vit", "sequencer", "swin_transformer"),
     *("swin_transformer_v2", "swin_transformer_v2_cr", "tiny_vit", "tnt", "twins", "vision_transformer"),
     *("vision_transformer_hybrid", "vision_transformer_relpos", "vision_transformer_sam", "vitamin", "volo"),
-    *("xcit"),
+    "xcit",
 }
 HEADS = ("avgpool", "dropout", "fc", "AuxLogits", "aux1", "aux2", "classifier")
 

@@ -71,7 +71,7 @@ GOOD = '{"image_id": 1, "category_id": 1, "bbox": [0, 0, 5, 5], "score": 1}'
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ('"image_id": 1', '"image_id": "1"', "image_id: expected a whole number"),
+        ('"image_id": 1', '"image_id": [1]', "image_id: expected a"),
         ('"category_id": 1', '"category_id": 3', r"category_id: expected one of \[1, 2\], got 3"),
         ("[0, 0, 5, 5]", "[0, 0, 5]", r"expected bbox \(x, y, width, height\) and score, got \[0, 0, 5\], 1"),
         ("[0, 0, 5, 5]", "[0, 0, 0, 5]", "expected bbox"),
