@@ -17,4 +17,5 @@ def on_device(tensor: Tensor, device: torch.device | None, dtype: torch.dtype | 
     storage = tensor.detach().untyped_storage()
     whole = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
     whole = whole.set_(storage, 0, (storage.nbytes() // tensor.element_size(),))
-    return whole.to(device=device, dtype=dtype).as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
+    moved = whole.to(device=device, dtype=dtype).as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
+    return torch._neg_view(moved) if tensor.is_neg() else moved  # negated when it is read: the storage does not know

@@ -17,3 +17,8 @@ def test_a_layout_stays_on_another_device(layout: str, device: torch.device) -> 
         assert moved.storage_offset() == features.storage_offset()
         assert moved.untyped_storage().nbytes() == features.untyped_storage().nbytes()
     torch.testing.assert_close(on_device(features, device, torch.float64).cpu(), features.double())
+
+
+def test_a_negated_view_stays_negated(device: torch.device) -> None:
+    features = torch._neg_view(torch.randn(2, 3, 4, 5))
+    torch.testing.assert_close(on_device(features, device, torch.float64).cpu(), features.double())

@@ -135,12 +135,13 @@ def test_the_sanitizers_watch_kernels(name: str, finding: str) -> None:
     assert finding in result.stderr, result.stderr[-4000:]
 
 
+@pytest.mark.slow
 @outside_the_sanitizers
 @pytest.mark.parametrize(
     "order",
     [
         pytest.param({}, id="in order"),
-        pytest.param({SEED_VARIABLE: "1"}, id="in a random order", marks=pytest.mark.slow),
+        pytest.param({SEED_VARIABLE: "1"}, id="in a random order"),
     ],
 )
 def test_everything_under_the_sanitizers(order: dict[str, str]) -> None:
@@ -150,6 +151,7 @@ def test_everything_under_the_sanitizers(order: dict[str, str]) -> None:
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
 
 
+@pytest.mark.slow
 @outside_the_sanitizers
 def test_the_operators_tests_under_the_sanitizers() -> None:
     """The tests of forward, backward and every further derivative that run on each device, on the CUDA sources."""

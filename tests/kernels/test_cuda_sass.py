@@ -48,6 +48,7 @@ def test_a_load_is_under_way_until_its_result_is_read() -> None:
 
 
 @needs_tools
+@pytest.mark.slow
 def test_no_count_gets_worse(tmp_path: Path) -> None:
     """More instructions in a kernel's loops, or fewer loads under way, than in the record of the same compiler."""
     record = json.loads(RECORD.read_text(encoding="utf-8"))
