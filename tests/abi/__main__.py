@@ -18,6 +18,8 @@ TEST_FILES = (
     "abi/test_binary.py",
     "test_backward.py",
     "test_bad_input.py",
+    "test_bad_operator_input.py",
+    "test_bad_rows.py",
     "test_forward.py",
     "test_module_use.py",
     "test_nn.py",
@@ -26,6 +28,7 @@ TEST_FILES = (
     "test_projection.py",
     "test_reference.py",
     "test_transforms.py",
+    "test_unusual_input.py",
 )
 
 

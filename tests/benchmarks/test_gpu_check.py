@@ -285,7 +285,7 @@ def test_the_small_list_is_right(gpu: Callable[[str], ModuleType], capsys: pytes
 @pytest.mark.parametrize(("required", "outcome"), [("0", "2 skipped"), ("1", "2 errors")])
 def test_a_required_gpu_that_is_not_there_fails_tests(required: str, outcome: str) -> None:
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "SPP_OPS_REQUIRE_GPU": required}
-    tests = ["tests/test_forward.py::test_no_images_and_no_channels", "tests/test_bad_input.py"]
+    tests = ["tests/test_forward.py::test_no_images_and_no_channels", "tests/test_bad_rows.py"]
     selection = ["-m", "gpu", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", *selection, *tests]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
