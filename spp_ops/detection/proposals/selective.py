@@ -35,8 +35,8 @@ def selective_search(
 ) -> Boxes:
     """Selective-search windows of an image, the same ones in the same order on every run.
 
-    Both libraries find the same windows (of images up to 2.4 times as long as they are wide; of longer ones OpenCV
-    reads past its own memory). Ours takes about a tenth of the time and orders them by the method's own priority,
+    Both libraries find the same windows in nearly every image (up to 2.4 times as long as wide; of longer ones OpenCV
+    reads past its own memory). Ours is several times faster and orders them by the method's own priority,
     which is worth most where few are taken; OpenCV's order differs from run to run.
 
     Args:
