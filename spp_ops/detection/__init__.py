@@ -8,8 +8,8 @@
 * `evaluate_detections` gives average precisions.
 
 The rooms, from the ground up, each using only those before it: ``detections``, ``nms``; ``boxes``; ``coco_results``,
-``sampling``, ``visualize``; ``proposals``; ``features``; ``detectors``; ``evaluation``; ``joint`` and ``staged``, which
-train.
+``losses``, ``sampling``, ``visualize``; ``proposals``; ``features``; ``detectors``; ``evaluation``; ``joint`` and
+``staged``, which train.
 """
 
 from spp_ops.detection.detections import Detections

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class Detections:
     def class_names(self) -> tuple[str, ...]:
         """The class of each detection, by name."""
         return tuple(self.classes[label] for label in self.labels.tolist())
+
+    def tensors(self, device: torch.device | str | None = None) -> dict[str, Tensor]:
+        """The same as "boxes", "scores" and "labels", tensors on a device; what torchvision's detectors give."""
+        named = {"boxes": self.boxes, "scores": self.scores, "labels": self.labels}
+        return {name: torch.from_numpy(values).to(device) for name, values in named.items()}
 
     def as_data(self) -> list[dict[str, Any]]:
         """Plain data for JSON: one mapping a detection, in their order."""

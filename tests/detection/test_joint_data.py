@@ -13,8 +13,9 @@ from scenes import WINDOWS, read_scenes
 from spp_ops.datasets.detection import DetectionImages, Objects
 from spp_ops.detection.boxes import box_iou, decode_boxes, flip_boxes
 from spp_ops.detection.joint.config import JointConfig
-from spp_ops.detection.joint.loss import hardest, window_losses
-from spp_ops.detection.joint.samples import TrainingSamples, draw_training_windows, shifted_copies
+from spp_ops.detection.joint.samples import TrainingSamples
+from spp_ops.detection.losses import hardest, window_losses
+from spp_ops.detection.sampling import draw_training_windows, shifted_copies
 
 CONFIG = JointConfig(windows_per_image=32, scales=(96, 80), seed=3)
 

@@ -16,7 +16,7 @@ FOLDER = Path(spp_ops.__file__).parent / "detection"
 FLOORS = (
     ("detections", "nms"),
     ("boxes",),
-    ("coco_results", "sampling", "visualize"),
+    ("coco_results", "losses", "sampling", "visualize"),
     ("proposals",),
     ("features",),
     ("detectors",),

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from spp_ops.detection.joint.config import JointConfig
-from spp_ops.detection.joint.samples import draw_training_windows
-from spp_ops.detection.sampling import data_hash, without_difficult
+from spp_ops.detection.sampling import data_hash, draw_training_windows, without_difficult
 from spp_ops.detection.staged import FineTuning, TrainingSample
 from spp_ops.detection.staged.batches import Batches
 

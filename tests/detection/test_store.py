@@ -15,7 +15,7 @@ from torch import nn
 from spp_ops import Projection
 from spp_ops.datasets import PAPER_NORMALIZATION
 from spp_ops.detection import DetectorConfig
-from spp_ops.detection.detectors.network import RegionNet
+from spp_ops.detection.detectors.network import RegionHead, RegionNet
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.models import SPPNet
 
@@ -163,7 +163,7 @@ def own_detector(**changes: object) -> SPPDetector:
     config = DetectorConfig(**{**settings, "score_threshold": 0.0, **changes})  # type: ignore[arg-type]
     net = SPPNet(own_backbone(), (2, 1), 1, hidden=(), normalization=PAPER_NORMALIZATION)
     torch.manual_seed(8)
-    return SPPDetector(config, RegionNet(net, len(CLASSES), ()))
+    return SPPDetector(config, RegionNet(net, RegionHead(net.pooled_features, len(CLASSES), ())))
 
 
 def test_a_backbone_of_your_own_is_refused_under_a_known_name_and_loaded_by_a_factory(tmp_path: Path) -> None:

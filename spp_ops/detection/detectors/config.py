@@ -13,7 +13,7 @@ from torch import nn
 
 from spp_ops.datasets.image import IMAGENET_NORMALIZATION, Normalization
 from spp_ops.detection.detectors.head import HeadPrecision
-from spp_ops.detection.detectors.network import BoxInput, RegionNet, ScoreKind
+from spp_ops.detection.detectors.network import BoxInput, RegionHead, RegionNet, ScoreKind
 from spp_ops.detection.features.regions import FIVE_SCALES, TARGET_AREA, ProjectionRule, RegionFeatures
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.proposals import from_data as proposals_from_data
@@ -120,9 +120,15 @@ class DetectorConfig:
         else:
             normalization = self.normalization or IMAGENET_NORMALIZATION
             net = SPPNet(backbone, self.levels, 1, hidden=(), normalization=normalization)
-        region_net = RegionNet(
-            net, len(self.classes), self.hidden, dropout=dropout, score=self.score, box_input=self.box_input
+        head = RegionHead(
+            net.pooled_features,
+            len(self.classes),
+            self.hidden,
+            dropout=dropout,
+            score=self.score,
+            box_input=self.box_input,
         )
+        region_net = RegionNet(net, head)
         if weights is not None and not outside:
             copy_weights(region_net.backbone, read_state_dict(Path(weights)), f"{weights} does not fit {self.arch}")
         return region_net

@@ -34,7 +34,8 @@ class InferenceHead:
 
     Args:
         head: on the device to be used; the weights of its hidden layers are shared, but for bfloat16.
-        precision: of the products, which are added up in float32. "auto": the faster one by a short measurement, where
+        precision: of the products, which are added up in float32; of weights that are not in float32 themselves, theirs
+            unless it is bfloat16. "auto": the faster one by a short measurement, where
             the device has bfloat16 in hardware.
     """
 
@@ -45,22 +46,27 @@ class InferenceHead:
         if not scale > 0:
             raise ValueError(f"row_scale: expected a positive number, got {scale:g}")
         self._source = _state(head)
+        self.dtype = head.score.weight.dtype
+        self._row_scale: float | None = None
+        if self.dtype == torch.float16:  # sums of rows that are not scaled may exceed 65,504
+            self._row_scale, scale = scale, 1.0
         self._softmax = head.score_kind == "softmax"
         self._classes = head.num_classes
         self._scores = head.score.out_features
         hidden = [layer for layer in head.trunk if isinstance(layer, nn.Linear)]
-        self._hidden = [(layer.weight.detach(), layer.bias.detach() / scale) for layer in hidden]
-        last: list[_Layer] = [(head.score.weight.detach() * scale, head.score.bias.detach())]
+        self._hidden = [
+            (layer.weight.detach(), (layer.bias.detach().float() / scale).to(self.dtype)) for layer in hidden
+        ]
+        last: list[_Layer] = [_scaled(head.score, scale)]
         self._rows: _Layer | None = None
         if head.box is not None:
-            std = head.box_std.repeat(head.num_classes)
-            box = head.box.weight.detach() * (scale * std)[:, None], head.box.bias.detach() * std
+            std = head.box_std.float().repeat(head.num_classes)
+            box = _scaled(head.box, scale, std)
             if head.box_input == "rows" and hidden:
                 self._rows = box
             else:
                 last.append(box)
         self._last: _Layer = torch.cat([weight for weight, _ in last]), torch.cat([bias for _, bias in last])
-        self.dtype = torch.float32
         if precision == "bfloat16" or (precision == "auto" and self._is_faster_in_bfloat16()):
             self._to_bfloat16()
 
@@ -71,6 +77,8 @@ class InferenceHead:
     def __call__(self, rows: Tensor) -> tuple[Tensor, ...]:
         """[R, D] -> probabilities or margins [R, K] and, unless windows stay as they are, corrections [R, K, 4]."""
         rows = rows.to(self.dtype)
+        if self._row_scale is not None:
+            rows = rows * self._row_scale
         above = rows
         for weight, bias in self._hidden:
             above = F.relu(linear(above, weight, bias))
@@ -97,12 +105,19 @@ class InferenceHead:
 
     def _is_faster_in_bfloat16(self) -> bool:
         weight = self._hidden[0][0] if self._hidden else self._last[0]
-        if not computes_bfloat16(weight.device):
+        if weight.dtype != torch.float32 or not computes_bfloat16(weight.device):
             return False
         rows = torch.rand(_MEASURED_ROWS, weight.shape[1], device=weight.device)
         half, narrow = rows.to(torch.bfloat16), weight.to(torch.bfloat16)
         with torch.inference_mode():
             return _seconds(lambda: linear(half, narrow, None)) < _seconds(lambda: linear(rows, weight, None))
+
+
+def _scaled(layer: nn.Linear, scale: float, units: float | Tensor = 1.0) -> _Layer:
+    """A layer's weights, in its type, for rows that lack this factor; its bias in float32; both in other units."""
+    units = torch.as_tensor(units, device=layer.weight.device)
+    weight = layer.weight.detach().float() * (scale * units).reshape(-1, 1)
+    return weight.to(layer.weight.dtype), layer.bias.detach().float() * units
 
 
 def _state(head: RegionHead) -> list[tuple[int, int, torch.device]]:

@@ -40,7 +40,7 @@ def prepare(image: ImageSource, windows: Windows | None, proposals: ProposalConf
     """
     pixels = load_image(image)
     if windows is not None:
-        return Prepared(pixels, _checked(windows))
+        return Prepared(pixels, checked_windows(windows))
     if proposals.file is None:
         boxes = make_proposer(proposals)(pixels)
     elif isinstance(image, str | os.PathLike):
@@ -72,12 +72,47 @@ def _box_file(path: Path, changed: int) -> BoxFile:
     return BoxFile(path)
 
 
-def _checked(windows: Windows) -> Tensor:
+def checked_windows(windows: Windows, name: str = "windows") -> Tensor:
+    """Boxes as float32 [R, 4] on the CPU.
+
+    Raises:
+        ValueError: they have another shape, are not finite, or are reversed; `name` says what they are.
+    """
     boxes = torch.as_tensor(windows).detach().to("cpu", torch.float32)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"windows: expected [R, 4], got {list(boxes.shape)}")
+        raise ValueError(f"{name}: expected [R, 4], got {list(boxes.shape)}")
     bad = ~(boxes.isfinite().all(dim=1) & (boxes[:, :2] <= boxes[:, 2:]).all(dim=1))
     if bad.any():
         row = int(bad.nonzero()[0])
-        raise ValueError(f"windows: expected finite x1 <= x2 and y1 <= y2, got {boxes[row].tolist()} in row {row}")
+        raise ValueError(f"{name}: expected finite x1 <= x2 and y1 <= y2, got {boxes[row].tolist()} in row {row}")
     return boxes
+
+
+def as_pixels(image: ImageSource | Tensor) -> ImageSource:
+    """What `prepare` reads, from that or from a tensor.
+
+    Args:
+        image: a tensor [3, H, W] on any device, float of values 0 to 1 or uint8, as torchvision has them; a uint8
+            tensor [H, W, 3]; or anything that `load_image` takes.
+
+    Returns:
+        uint8 [H, W, 3] of a tensor, its values rounded to 256 levels; anything else as it is.
+
+    Raises:
+        ValueError: the tensor is neither.
+    """
+    if not isinstance(image, Tensor):
+        return image
+    image = image.detach()
+    last = image.ndim == 3 and image.shape[0] != 3 and image.dtype == torch.uint8
+    pixels = image if last else image.movedim(0, -1) if image.ndim == 3 else image
+    levels = image.dtype == torch.uint8 or image.is_floating_point()
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.numel() == 0 or not levels:
+        expected = "[3, H, W], float or uint8, or uint8 [H, W, 3], not empty"
+        raise ValueError(f"images: expected {expected}, got {image.dtype} {list(image.shape)}")
+    if image.is_floating_point():
+        low, high = (float(value) for value in pixels.aminmax())
+        if not -1e-3 <= low <= high <= 1 + 1e-3:
+            raise ValueError(f"images: expected floats from 0 to 1, got {low:g} to {high:g}; no normalization before")
+        pixels = (pixels.float().clamp(0, 1) * 255).round().to(torch.uint8)
+    return pixels.cpu().numpy()

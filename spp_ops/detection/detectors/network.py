@@ -57,6 +57,7 @@ class RegionHead(nn.Module):
         layers = fully_connected(features, hidden, 1, dropout)
         self.trunk = layers[:-1]
         above = hidden[-1] if hidden else features
+        self.features = features
         self.num_classes = num_classes
         self.score_kind = score
         self.box_input = box_input
@@ -97,25 +98,19 @@ class RegionNet(nn.Module):
 
     Args:
         net: gives backbone, pyramid and normalization; its head is not used.
-        num_classes, hidden, dropout, score, box_input: as for `RegionHead`.
+        head: as above; a `RegionHead` of `net.pooled_features` numbers a row.
+
+    Raises:
+        ValueError: `net` has no pyramid, or gives rows of another length than the head takes.
     """
 
-    def __init__(
-        self,
-        net: SPPNet,
-        num_classes: int,
-        hidden: Sequence[int] = (4096, 4096),
-        *,
-        dropout: float = 0.5,
-        score: ScoreKind = "softmax",
-        box_input: BoxInput | None = "trunk",
-    ) -> None:
+    def __init__(self, net: SPPNet, head: RegionHead) -> None:
         super().__init__()
         if net.levels is None:
             raise ValueError("net: expected one with a pyramid, got one without")
+        if head.features != net.pooled_features:
+            raise ValueError(f"head: expected one of {net.pooled_features} features, as net pools, got {head.features}")
         self.backbone = net.backbone
         self.levels: Levels = net.levels
         self.normalization = net.normalization
-        self.head = RegionHead(
-            net.pooled_features, num_classes, hidden, dropout=dropout, score=score, box_input=box_input
-        )
+        self.head = head

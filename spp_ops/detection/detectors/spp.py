@@ -3,49 +3,117 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from spp_ops.datasets.image import Pixels
+from spp_ops.datasets.image import ImageSource, Pixels
 from spp_ops.detection.detections import Detections
 from spp_ops.detection.detectors.base import Detector
 from spp_ops.detection.detectors.checkpoint import load_detector, save_detector
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.detectors.head import InferenceHead
-from spp_ops.detection.detectors.inputs import Prepared
+from spp_ops.detection.detectors.inputs import Prepared, Windows, as_pixels, prepare
+from spp_ops.detection.detectors.learning import training_losses
 from spp_ops.detection.detectors.network import RegionNet
 from spp_ops.detection.detectors.postprocess import Candidates, candidates, select
 from spp_ops.detection.features.regions import ScaledMaps
 from spp_ops.detection.proposals import ProposalConfig
+from spp_ops.detection.sampling import WindowSampling
 
 _GROUP = 65_536  # windows whose scores are kept at a time; equal ones are scored once within a group
 
 
-class SPPDetector(Detector):
-    """Finds objects in photos.
+class SPPDetector(nn.Module, Detector):
+    """Finds objects in photos; a module like torchvision's detectors.
+
+    `detect` takes one image by whatever name and finds its windows. Called as a module it takes a list of images, and
+    gives their objects as tensors, or, in training, the losses. Its tensors are those of `net`, and it can be moved,
+    narrowed to 16 bits, copied and pickled as any module.
 
     Attributes:
         config: what decides its results besides the weights.
-        net: convolutions and head, in evaluation mode.
+        net: convolutions and head.
+        sampling: how windows are drawn in training.
 
     Args:
-        config, net: as above; `config.build()` makes the network.
+        config, net, sampling: as above; `config.build()` makes the network. The detector begins in evaluation mode.
         chunk: windows scored at a time; bounds the memory used.
     """
 
-    def __init__(self, config: DetectorConfig, net: RegionNet, *, chunk: int = 512) -> None:
+    def __init__(
+        self,
+        config: DetectorConfig,
+        net: RegionNet,
+        *,
+        chunk: int = 512,
+        sampling: WindowSampling = WindowSampling(),  # noqa: B008 - it is frozen
+    ) -> None:
+        super().__init__()
         if chunk < 1:
             raise ValueError(f"chunk: expected at least 1 window, got {chunk}")
         self.config = config
-        self.net = net.eval()
+        self.net = net
+        self.eval()
         self.net.backbone.to(memory_format=torch.channels_last)  # as its pixels are
         self.features = config.features(net)
+        self.sampling = sampling
         self.chunk = chunk
         self._inference: InferenceHead | None = None
+
+    def forward(
+        self,
+        images: Sequence[Tensor | ImageSource],
+        windows: Sequence[Windows] | None = None,
+        targets: Sequence[Mapping[str, Windows]] | None = None,
+    ) -> list[dict[str, Tensor]] | dict[str, Tensor]:
+        """Find the objects in some images; in training mode, give the losses of some images.
+
+        Args:
+            images: of any sizes: tensors [3, H, W], floats from 0 to 1 or uint8, as torchvision's detectors take them;
+                uint8 tensors [H, W, 3]; or what `detect` takes.
+            windows: for each image [R, 4] x1, y1, x2, y2 in 0-based pixels, last pixels included; None: what
+                `proposals` finds, which takes its time.
+            targets: in training only: of each image a mapping of "boxes" [G, 4], like windows, "labels" [G] from 0,
+                and, where some objects are to be ignored, "difficult" [G], booleans.
+
+        Returns:
+            In evaluation mode for each image what `detect` finds, as tensors on the detector's device: "boxes" [K, 4]
+            float32, like windows, "scores" [K] float32 and "labels" [K] int64 from 0, best first. In training mode
+            "loss_classifier" and "loss_box_reg", means over windows drawn by `sampling`, whose sum is to be minimized.
+
+        Raises:
+            FileNotFoundError, ImageError: there is no such image, or it can't be used.
+            ValueError: an argument is not as above.
+        """
+        given = [None] * len(images) if windows is None else windows
+        if len(given) != len(images):
+            raise ValueError(f"windows: expected some for each of {len(images)} images, got {len(given)}")
+        if self.training != (targets is not None):
+            mode = "training mode" if self.training else "evaluation mode (call .train() to learn from them)"
+            raise ValueError(f"targets: expected {'some' if self.training else 'none'} in {mode}")
+        prepared = [
+            prepare(as_pixels(image), boxes, self.proposals) for image, boxes in zip(images, given, strict=True)
+        ]
+        if targets is not None:
+            return training_losses(self.net, self.features, prepared, targets, self.sampling)
+        device = self.net.head.score.weight.device
+        return [self.find(image).tensors(device) for image in prepared]
+
+    def train(self, mode: bool = True) -> SPPDetector:
+        """Set the mode; in both, normalization layers of the convolutions keep their statistics.
+
+        A step sees too few images to take any from.
+        """
+        super().train(mode)
+        for layer in self.net.backbone.modules():
+            if isinstance(layer, nn.modules.batchnorm._NormBase):
+                layer.eval()
+        return self
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, backbone: Callable[[], nn.Module] | None = None) -> SPPDetector:
@@ -70,14 +138,9 @@ class SPPDetector(Detector):
         """
         save_detector(folder, self.config, self.net, half=half)
 
-    def to(self, device: torch.device | str) -> SPPDetector:
-        """Move the network; returns the detector itself."""
-        self.net.to(device)
-        return self
-
     def changed(self, **changes: Any) -> SPPDetector:
         """Return a detector with the same network whose record differs in these fields: other scales, say."""
-        return SPPDetector(replace(self.config, **changes), self.net, chunk=self.chunk)
+        return SPPDetector(replace(self.config, **changes), self.net, chunk=self.chunk, sampling=self.sampling)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -99,7 +162,8 @@ class SPPDetector(Detector):
     @torch.inference_mode()
     def maps(self, pixels: Pixels, windows: Tensor | None = None) -> ScaledMaps:
         """Run the convolutions, once a scale; with `windows`, at the scales that these need."""
-        return self.features.maps(self.features.resized(pixels), windows)
+        with _evaluating(self.net.backbone):
+            return self.features.maps(self.features.resized(pixels), windows)
 
     @torch.inference_mode()
     def candidates(self, pixels: Pixels, windows: Tensor, maps: ScaledMaps) -> Candidates:
@@ -121,3 +185,20 @@ class SPPDetector(Detector):
 
     def _predict(self, rows: Tensor) -> tuple[Tensor, ...]:
         return self._head()(rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what follows from the weights, and from the places in memory where they lie."""
+        return {**self.__dict__, "_inference": None}
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Have a module in evaluation mode for a while, whatever mode its parts are in."""
+    training = [part for part in module.modules() if part.training]
+    try:
+        for part in training:
+            part.training = False
+        yield
+    finally:
+        for part in training:
+            part.training = True

@@ -101,11 +101,17 @@ class RegionFeatures:
         """What `head` makes of the windows' rows; see `score`."""
         return self.score(self.maps(self.resized(image), windows), windows, head)
 
-    def resized(self, image: Pixels) -> list[tuple[Tensor, tuple[float, float]]]:
-        """For each scale the normalized image [1, 3, h, w] and its size relative to the original's, (x, y)."""
-        device = next((parameter.device for parameter in self.backbone.parameters()), torch.device("cpu"))
-        pixels = self.normalization(to_tensor(image, device))
-        return [self._resize(pixels, scale) for scale in self.scales]
+    def resized(self, image: Pixels, scales: Sequence[int] | None = None) -> list[tuple[Tensor, tuple[float, float]]]:
+        """For each scale the normalized image [1, 3, h, w] and its size relative to the original's, (x, y).
+
+        Args:
+            image: uint8 [H, W, 3], RGB.
+            scales: other ones than the detector's.
+        """
+        weight = next(self.backbone.parameters(), torch.empty(0))
+        pixels = self.normalization(to_tensor(image, weight.device))
+        resized = [self._resize(pixels, scale) for scale in (self.scales if scales is None else scales)]
+        return [(each.to(weight.dtype), image_scale) for each, image_scale in resized]
 
     def maps(self, resized: list[tuple[Tensor, tuple[float, float]]], windows: Tensor | None = None) -> ScaledMaps:
         """Compute the convolution stack's maps of what `resized` gave.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+from spp_ops.detection.sampling import WindowSampling
 from spp_ops.engine.config import expect, from_data, renamed
 from spp_ops.engine.distributed import Precision
 from spp_ops.engine.schedule import expect_schedule
@@ -16,23 +17,15 @@ Optimizer: TypeAlias = Literal["sgd", "adam"]
 
 @renamed(colour_shift="color_shift")
 @dataclass(frozen=True)
-class JointConfig:
+class JointConfig(WindowSampling):
     """Hierarchical sampling: a few images a step, many windows of each (Fast R-CNN, section 2.3).
 
-    The defaults suit some hundred images and convolutions that ImageNet has trained.
+    The defaults suit some hundred images and convolutions that ImageNet has trained. How windows are drawn is
+    `WindowSampling`'s.
 
     Attributes:
         epochs: passes over the images.
         images_per_step: images a step, over all processes.
-        windows_per_image: windows of each of them.
-        positive_share: at most this share of an image's windows shows an object.
-        positive_iou: windows that overlap an object by at least this show it.
-        negative_range: windows whose largest IoU is in [low, high) are background. Fast R-CNN's low is 0.1; with
-            few images the easy ones are needed too.
-        hard_share: of each image's windows this share counts, those with the largest loss (online hard example
-            mining; Shrivastava et al., 2016); 1: all of them.
-        object_copies: windows made from each object's own box, besides the box itself.
-        object_shift: their sides are moved by up to this share of the box's extent.
         scales: shorter sides in pixels; each time an image is resized to one of them, drawn at random.
         flip: whether every other image, drawn at random, is flipped.
         color_shift: strength of random changes of brightness, contrast, saturation and hue; 0: none.
@@ -59,13 +52,6 @@ class JointConfig:
 
     epochs: int = 12
     images_per_step: int = 2
-    windows_per_image: int = 512
-    positive_share: float = 0.25
-    positive_iou: float = 0.5
-    negative_range: tuple[float, float] = (0.0, 0.5)
-    hard_share: float = 0.125
-    object_copies: int = 3
-    object_shift: float = 0.15
     scales: tuple[int, ...] = (400, 480, 576)
     flip: bool = True
     color_shift: float = 0.0
@@ -87,15 +73,11 @@ class JointConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "images_per_step", "windows_per_image"):
+        super().__post_init__()
+        for name in ("epochs", "images_per_step"):
             expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        for name in ("positive_share", "positive_iou", "hard_share"):
-            expect(0 < getattr(self, name) <= 1, name, "a number above 0, up to 1", getattr(self, name))
-        low, high = self.negative_range
-        expect(0 <= low < high <= 1, "negative_range", "two IoUs in order, from 0 to 1", self.negative_range)
-        expect(0 <= self.object_shift < 0.5, "object_shift", "a number from 0 to below 0.5", self.object_shift)
         expect(len(self.scales) > 0 and min(self.scales) >= 1, "scales", "one or more sides in pixels", self.scales)
-        for name in ("object_copies", "color_shift", "backbone_lr", "frozen_layers", "weight_decay"):
+        for name in ("color_shift", "backbone_lr", "frozen_layers", "weight_decay"):
             expect(0 <= getattr(self, name) < math.inf, name, "0 or more", getattr(self, name))
         for name in ("lr", "row_rms", "box_beta"):
             expect(0 < getattr(self, name) < math.inf, name, "a positive number", getattr(self, name))

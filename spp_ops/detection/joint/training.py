@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from spp_ops.detection.detectors.network import RegionNet
 from spp_ops.detection.features.regions import RegionFeatures
 from spp_ops.detection.joint.config import JointConfig
-from spp_ops.detection.joint.loss import Losses, hardest, window_losses
 from spp_ops.detection.joint.samples import Sample, TrainingSamples
+from spp_ops.detection.losses import Losses, counted, window_losses
 from spp_ops.engine.distributed import summed
 from spp_ops.engine.schedule import Schedule
 from spp_ops.engine.seeds import Purpose
@@ -140,11 +140,8 @@ class JointTrainer(Trainer[list[Sample]]):
         labels = torch.cat([sample.labels for sample in samples]).to(device)
         targets = torch.cat([sample.targets for sample in samples]).to(device) / self._head.box_std
         losses = window_losses(scores, corrections, labels, targets, config.box_beta)
-        if config.hard_share == 1:
-            return losses
-        total = losses.classes + config.box_weight * losses.boxes
-        rows = hardest(total, [len(sample.labels) for sample in samples], config.hard_share)
-        return Losses(losses.classes[rows], losses.boxes[rows])
+        counts = [len(sample.labels) for sample in samples]
+        return counted(losses, counts, config.hard_share, config.box_weight)
 
 
 def make_optimizer(parameters: list[dict[str, Any]], config: JointConfig) -> torch.optim.Optimizer:

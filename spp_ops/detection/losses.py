@@ -1,4 +1,4 @@
-"""The joint loss: which class a window shows, and where its object is (Fast R-CNN, section 2.3)."""
+"""What a detector learns from: which class a window shows, and where its object is (Fast R-CNN, section 2.3)."""
 
 from __future__ import annotations
 
@@ -51,3 +51,11 @@ def hardest(total: Tensor, counts: Sequence[int], share: float) -> Tensor:
     chosen = [part.topk(math.ceil(len(part) * share)).indices for part in parts]
     firsts = [sum(counts[:image]) for image in range(len(counts))]
     return torch.cat([rows + first for rows, first in zip(chosen, firsts, strict=True)])
+
+
+def counted(losses: Losses, counts: Sequence[int], share: float, box_weight: float = 1.0) -> Losses:
+    """Of windows [R] those that count: of each image this share, those whose losses are largest together."""
+    if share == 1:
+        return losses
+    rows = hardest(losses.classes + box_weight * losses.boxes, counts, share)
+    return Losses(losses.classes[rows], losses.boxes[rows])
