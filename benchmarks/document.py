@@ -42,7 +42,8 @@ INTRODUCTION = """\
 
 This page is written by a command; so are all figures on it:
 
-```
+<!-- test: not run, as it takes an hour -->
+```sh
 {commands}
 ```
 
@@ -84,7 +85,8 @@ chooses.
 COMPARING = """\
 ## Has my change made it slower?
 
-```
+<!-- test: not run, as it takes minutes -->
+```sh
 spp-ops benchmark op --peers torchvision --baseline benchmarks/results/op.json
 spp-ops benchmark compare benchmarks/results/op.json new.json
 ```

@@ -159,3 +159,14 @@ def test_images_read_by_other_rules_have_windows_of_their_own(tmp_path: Path, mo
         monkeypatch.setenv("SPP_OPS_IMAGES", rules)
         propose([tmp_path / "a.tif"], config, cache=tmp_path / "cache", workers=1)
     assert len(list((tmp_path / "cache").rglob("*.npz"))) == 2
+
+
+def test_paths_are_those_of_the_folder_that_a_call_is_made_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        names = [Path(f"{folder}-a.png"), Path(f"{folder}-b.png")]
+        for side, name in enumerate(names):
+            Image.fromarray(shapes_image(60 + 20 * side, 60)).save(name)
+        assert len(propose(names, ProposalConfig(side=60), cache=Path("cache"), workers=2)) == 2
+        assert len(list(Path("cache", "proposals").rglob("*.npz"))) == 2

@@ -46,7 +46,7 @@ class Cache:
     def __init__(self, config: ProposalConfig, root: Path | None = None) -> None:
         self._name = VARIABLE if root is None else "cache"
         root = default_cache() if root is None else root
-        self._folder = None if root is None else root / "proposals"
+        self._folder = None if root is None else (root / "proposals").absolute()
         cv2: Any = opencv()
         reading = str(ImageRules.current())  # other pixels from the same bytes
         rules = [_RULES, cv2.__version__, as_data(config), *([reading] if reading else [])]

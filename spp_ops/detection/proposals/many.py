@@ -81,7 +81,8 @@ def _found(
     else:
         from joblib import Parallel, delayed
 
-        jobs = (delayed(_find_alone)(paths[index], config, cache) for index in unknown)
+        # Processes live on from call to call, and keep the folder that they began in.
+        jobs = (delayed(_find_alone)(paths[index].absolute(), config, cache) for index in unknown)
         found = Parallel(n_jobs=processes, return_as="generator", batch_size=1)(jobs)
         for index, result in zip(unknown, found, strict=True):
             add(index, *result)
