@@ -28,6 +28,7 @@ if not asks_for_words_only():
 
 if TYPE_CHECKING:  # `receptive_field` is a module that can be called; a checker of types knows it as the function
     from spp_ops import classification as classification
+    from spp_ops import compat as compat
     from spp_ops import datasets as datasets
     from spp_ops import detection as detection
     from spp_ops import models as models
@@ -48,7 +49,7 @@ __all__ = [
     "split_levels",
 ]
 
-_LAZY = frozenset({"classification", "datasets", "detection", "models"})  # what they import takes seconds
+_LAZY = frozenset({"classification", "compat", "datasets", "detection", "models"})  # what they import takes seconds
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -16,7 +16,7 @@ ROOT = FOLDER.parent
 FLOORS = (
     ("_core", "projection", "receptive_field"),
     ("functional", "reference"),
-    ("nn", "onnx", "testing"),
+    ("compat", "nn", "onnx", "testing"),
     ("engine",),
     ("datasets",),
     ("models",),

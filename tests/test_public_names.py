@@ -11,7 +11,7 @@ import pytest
 
 import spp_ops
 
-PARTS = ("classification", "datasets", "detection", "models")
+PARTS = ("classification", "compat", "datasets", "detection", "models")
 
 
 def run(program: str) -> str:
@@ -25,6 +25,7 @@ def run(program: str) -> str:
         "spp_ops.models.zf5",
         "spp_ops.detection.SPPDetector",
         "spp_ops.classification",
+        "spp_ops.compat.roi_pool",
         "spp_ops.datasets",
         "spp_ops.nn.SpatialPyramidPool2d",
         "spp_ops.reference.roi_spatial_pyramid_pool",
