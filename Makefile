@@ -17,7 +17,7 @@ CLANG ?= clang++
 OTHER_PYTHON ?= python3.10
 OTHER_TORCH ?= 2.11.0
 
-.PHONY: demo test test-all lint format build benchmark fuzz abi-check gpu-check mutants clean
+.PHONY: demo test test-all lint format build benchmark fuzz abi-check gpu-check mutants docs clean
 .PHONY: wheel wheel-check clang-check python-check lowest-check help
 
 help:  ## this list
@@ -47,6 +47,10 @@ build: $(VENV)/.built
 benchmark: build  ## the operator beside its peers, and its cost as the work grows
 	$(BIN)/python -m spp_ops benchmark op
 	$(BIN)/python -m spp_ops benchmark scaling
+
+# An environment of its own: the site is made of texts, and needs no torch.
+docs: build/docs-env/.built  ## the documentation as a site, build/site/index.html; a warning is an error
+	NO_MKDOCS_2_WARNING=1 build/docs-env/bin/python -m mkdocs build --quiet --strict
 
 fuzz: build  ## random calls under AddressSanitizer and UBSan for FUZZ_SECONDS
 	$(BIN)/python -m tests.fuzz --sanitize --seconds $(FUZZ_SECONDS)
@@ -107,6 +111,12 @@ clean:
 $(VENV)/.torch:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(TORCH) "setuptools>=77" wheel ninja
+	touch $@
+
+build/docs-env/.built: pyproject.toml
+	$(PYTHON) -m venv build/docs-env
+	build/docs-env/bin/python -m pip install --quiet "pip>=25.1"
+	build/docs-env/bin/python -m pip install --quiet --group docs
 	touch $@
 
 $(VENV)/.built: $(VENV)/.torch pyproject.toml $(SOURCES)

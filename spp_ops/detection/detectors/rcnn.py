@@ -26,7 +26,8 @@ class RCNNDetector(Detector):
         features: of the windows.
 
     Args:
-        config, net: as above.
+        config: as above.
+        net: as above.
         batch: windows a pass through the convolutions.
     """
 

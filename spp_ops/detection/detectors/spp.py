@@ -41,7 +41,9 @@ class SPPDetector(nn.Module, Detector):
         sampling: how windows are drawn in training.
 
     Args:
-        config, net, sampling: as above; `config.build()` makes the network. The detector begins in evaluation mode.
+        config: as above.
+        net: as above; `config.build()` makes it. The detector begins in evaluation mode.
+        sampling: as above.
         chunk: windows scored at a time; bounds the memory used.
     """
 
