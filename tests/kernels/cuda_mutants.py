@@ -1,8 +1,8 @@
 """Plants faults in the CUDA sources, one at a time, and says which of them the tests on the host do not find.
 
 ``python tests/kernels/cuda_mutants.py [NAME...]`` (``make mutants``) copies sources and tests to build/mutants,
-plants each fault of `cuda_faults.py` there, builds, and runs the tests until one fails. Without names all faults are
-planted. The exit code is 0 only if every fault was found, but for those that change no result and say why.
+plants each fault of faults/ there, builds, and runs the tests until one fails. A name is that of a fault, or of a file
+whose faults are meant, as cuda/pool.h; without names all faults are planted. The exit code is 0 only if every fault was found, but for those that change no result and say why.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import sys
 import time
 from pathlib import Path
 
-from cuda_faults import FAULTS, Fault
+from faults import FAULTS, Fault
 
 ROOT = Path(__file__).resolve().parents[2]
 TREE = ROOT / "build" / "mutants"
 COPIED = ("csrc/kernels", "tests/kernels")
-TESTS = ("test_cuda_limits.py", "test_cuda_forward.py", "test_cuda_backward.py", "test_cuda_host.py")
+TESTS = tuple(f"test_cuda_{each}.py" for each in ("limits", "forward", "backward", "launches", "host"))
 LEFT_OUT = "sanitizers"  # a second build: the rest must find the faults
 EXAMPLES = "25"  # of a property
 SECONDS = 300  # a fault may keep a kernel from ending
@@ -93,7 +93,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="plant these only")
     names = parser.parse_args().names
-    unknown = set(names) - {fault.name for fault in FAULTS}
+    unknown = set(names) - {name for fault in FAULTS for name in (fault.name, fault.file)}
     if unknown:
         parser.error(f"no fault named {', '.join(sorted(unknown))}")
     begun = time.monotonic()
@@ -101,7 +101,7 @@ def main() -> int:
     if run("cuda_host_build.py").returncode != 0 or tests().returncode != 0:
         sys.stderr.write("cuda_mutants: the sources without a fault do not pass\n")
         return 2
-    chosen = [fault for fault in FAULTS if not names or fault.name in names]
+    chosen = [fault for fault in FAULTS if not names or {fault.name, fault.file} & set(names)]
     wrong = []
     for fault in chosen:
         how = outcome(fault)

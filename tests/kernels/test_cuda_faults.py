@@ -6,7 +6,7 @@ from collections import Counter
 
 import cuda_host_build
 import pytest
-from cuda_faults import FAULTS, Fault
+from faults import FAULTS, Fault
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.file}: {fault.name}")

@@ -22,7 +22,7 @@ RACES = [
     "count_without_atomics",
     "atomic_beside_plain_read",
 ]
-SOUND = ["reverse", "rotate_warp", "count_atomically", "votes", "divisions"]
+SOUND = ["reverse", "rotate_warp", "count_atomically", "votes", "divisions", "edges_of_bins", "rows_of_items"]
 HERE = Path(__file__).parent
 
 
@@ -145,7 +145,7 @@ def test_the_sanitizers_watch_kernels(name: str, finding: str) -> None:
     ],
 )
 def test_everything_under_the_sanitizers(order: dict[str, str]) -> None:
-    tests = [f"test_cuda_{each}.py" for each in ("forward", "backward", "limits", "host")]
+    tests = [f"test_cuda_{each}.py" for each in ("forward", "backward", "limits", "launches", "host")]
     arguments = ["-m", "pytest", "-q", "-x", "--noconftest", "-p", "no:cacheprovider", *tests]
     result = run_sanitized(arguments, examples=8, **order)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]

@@ -4,7 +4,7 @@
 namespace spp::cuda {
 namespace {
 
-constexpr int64_t kMaxBlockChannels = 8;
+constexpr int kMaxChannelBits = 3;          // of the 8 channels of a block, at most
 constexpr int64_t kBlocksPerProcessor = 2;  // enough for every multiprocessor to have work while a block waits
 
 int64_t source_count(const BackwardArgs& args) { return int64_t{args.map_count} * args.images; }
@@ -39,11 +39,12 @@ void scatter(const BackwardArgs& args, const uint64_t* spans, Stream stream) {
   };
   // Several channels a block read longer runs of the gradients, as long as there are blocks enough.
   const int64_t wanted = kBlocksPerProcessor * device_attribute(cudaDevAttrMultiProcessorCount);
-  int64_t channels = kMaxBlockChannels;
-  while (channels > 1 &&
-         (count_blocks(channels) < wanted || scatter_shared_bytes<Sums>(channels, band_cells) > kPlainSharedBytes)) {
-    channels /= 2;
+  int32_t bits = kMaxChannelBits;
+  while (bits > 0 &&
+         (count_blocks(1 << bits) < wanted || scatter_shared_bytes<Sums>(1 << bits, band_cells) > kPlainSharedBytes)) {
+    --bits;
   }
+  const int32_t channels = 1 << bits;
   count_blocks(channels);
 
   scatter.pyramid = args.pyramid;
@@ -56,10 +57,12 @@ void scatter(const BackwardArgs& args, const uint64_t* spans, Stream stream) {
   scatter.spans = spans;
   scatter.images = args.images;
   scatter.channels = args.channels;
-  scatter.block_channels = static_cast<int32_t>(channels);
+  scatter.block_channels = channels;
+  scatter.channel_bits = bits;
   scatter.band_cells = static_cast<int32_t>(band_cells);
   launch("scatter_gradients", scatter_gradients<T, Index, Sums>,
-         {scatter.blocks, 1, kScatterThreads, scatter_shared_bytes<Sums>(channels, band_cells)}, stream, scatter);
+         {scatter.blocks, 1, kScatterThreads, scatter_shared_bytes<Sums>(channels, band_cells), kScatterBlocks}, stream,
+         scatter);
 }
 
 }  // namespace

@@ -19,14 +19,14 @@ void run(const ForwardArgs& args, void* workspace, Stream stream) {
     return run_resident<T, Index>(resident, stream);
   }
   const ForwardPlan plan = plan_forward<T, Index>(args, workspace);
-  const int64_t ranges = args.boxes.count * plan.project.layout.per_row;
-  launch("project_rows", project_rows, {ceil_div(ranges, kProjectThreads), 1, kProjectThreads, 0}, stream,
-         plan.project);
+  launch("project_rows", project_rows, {ceil_div(plan.project.items.total(), kProjectThreads), 1, kProjectThreads, 0},
+         stream, plan.project);
   launch("build_tables", build_tables<T, Index>,
-         {plan.tables.blocks, 1, kTableThreads, table_shared_bytes(plan.tables.doublings)}, stream, plan.tables);
+         {plan.tables.blocks, 1, kTableThreads, table_shared_bytes(plan.tables.doublings), kTableBlocks}, stream,
+         plan.tables);
   launch("pool_windows", pool_windows<T, Index>,
          {ceil_div(plan.pool.rows, kPoolWarps), ceil_div(plan.pool.vectors, kChunkVectors), kPoolWarps * kWarpSize,
-          pool_shared_bytes(plan.pool.buffer_bins)},
+          pool_shared_bytes(plan.pool.buffer_bins), kPoolBlocks},
          stream, plan.pool);
 }
 

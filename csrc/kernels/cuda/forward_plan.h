@@ -113,7 +113,12 @@ ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
   Workspace memory(workspace);
   int32_t* sources = args.sources != nullptr ? args.sources : memory.take<int32_t>(args.boxes.count);
   Range* ranges = memory.take<Range>(args.boxes.count * layout.per_row);
-  plan.project = {args, layout, ranges, sources};
+  plan.project.forward = args;
+  plan.project.layout = layout;
+  for (int32_t l = 0; l < pyramid.count; ++l) plan.project.edges[l] = edges_of(pyramid.levels[l]);
+  plan.project.items = RowItems(args.boxes.count, layout.per_row);
+  plan.project.ranges = ranges;
+  plan.project.sources = sources;
 
   TableArgs& tables = plan.tables;
   PoolArgs& pool = plan.pool;
@@ -143,6 +148,7 @@ ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
   tables.channels = args.channels;
   tables.vectors = vectors;
   tables.doublings = doublings;
+  tables.tile_columns = Divider(static_cast<uint32_t>(tile_side(kTileColumns, doublings)));
   tables.blocks = tiles * args.images * vectors;
 
   pool.pyramid = pyramid;

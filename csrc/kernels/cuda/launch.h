@@ -44,7 +44,18 @@ struct LaunchShape {
   int64_t grid_y;
   int block;
   size_t shared_bytes;
+  int together = 1;  // blocks that are to share a multiprocessor, for which its shared memory is carved out
 };
+
+constexpr int64_t kSystemSharedBytes = 1024;  // that a block takes of a multiprocessor besides its own
+
+// Per cent of a multiprocessor's shared memory that so many blocks of so many bytes take. What is not asked for is
+// cache, and a multiprocessor whose last kernel asked for little would hold fewer blocks.
+inline int carve_out(const LaunchShape& shape) {
+  const int64_t all = device_attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+  const int64_t bytes = shape.together * (static_cast<int64_t>(shape.shared_bytes) + kSystemSharedBytes);
+  return static_cast<int>(smaller<int64_t>(ceil_div(100 * bytes, larger<int64_t>(all, 1)), 100));
+}
 
 template <typename Args>
 void launch(const char* name, void (*kernel)(Args), const LaunchShape& shape, Stream stream, const Args& args) {
@@ -61,11 +72,14 @@ void launch(const char* name, void (*kernel)(Args), const LaunchShape& shape, St
            ", block " + std::to_string(shape.block) + ", shared memory " + std::to_string(shape.shared_bytes) +
            " bytes)";
   };
+  const auto set = [&](cudaFuncAttribute attribute, int value) {
+    const cudaError_t error = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), attribute, value);
+    if (error != cudaSuccess) check(error, what());
+  };
+  if (shape.shared_bytes > 0) set(cudaFuncAttributePreferredSharedMemoryCarveout, carve_out(shape));
   if (shape.shared_bytes > kPlainSharedBytes) {
     // All that there is: with what this launch takes, another thread's could come between.
-    check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin)),
-          what());
+    set(cudaFuncAttributeMaxDynamicSharedMemorySize, device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
   }
   const cudaError_t error = cudaLaunchKernelEx(&config, kernel, args);
   if (error != cudaSuccess) check(error, what());

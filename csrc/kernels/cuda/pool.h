@@ -148,8 +148,7 @@ class WindowPool {
           }
 #pragma unroll
           for (int v = 0; v < kLaneVectors; ++v) {
-            best[v] = larger_of(loaded[v][0], loaded[v][1], best[v]);
-            best[v] = larger_of(loaded[v][2], loaded[v][3], best[v]);
+            best[v] = largest_of(best[v], loaded[v][0], loaded[v][1], loaded[v][2], loaded[v][3]);
           }
         }
       }
@@ -185,7 +184,7 @@ class WindowPool {
           const int32_t b = line + smaller(x + 1, width - 1) * kPitch;
 #pragma unroll
           for (int v = 0; v < kLaneVectors; ++v) {
-            best[v] = larger_of(Bin(buffer_[a + v * kLanes]), Bin(buffer_[b + v * kLanes]), best[v]);
+            best[v] = largest_of(best[v], Bin(buffer_[a + v * kLanes]), Bin(buffer_[b + v * kLanes]));
           }
         }
       }

@@ -17,6 +17,8 @@ constexpr auto cudaDevAttrMultiProcessorCount = hipDeviceAttributeMultiprocessor
 constexpr auto cudaDevAttrMaxSharedMemoryPerBlockOptin = hipDeviceAttributeMaxSharedMemoryPerBlock;
 constexpr auto cudaDevAttrMaxSharedMemoryPerMultiprocessor = hipDeviceAttributeMaxSharedMemoryPerMultiprocessor;
 constexpr auto cudaFuncAttributeMaxDynamicSharedMemorySize = hipFuncAttributeMaxDynamicSharedMemorySize;
+constexpr auto cudaFuncAttributePreferredSharedMemoryCarveout = hipFuncAttributePreferredSharedMemoryCarveout;
+using cudaFuncAttribute = hipFuncAttribute;
 inline const char* cudaGetErrorString(hipError_t error) { return hipGetErrorString(error); }
 inline const char* cudaGetErrorName(hipError_t error) { return hipGetErrorName(error); }
 inline hipError_t cudaGetLastError() { return hipGetLastError(); }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../roi.h"
-#include "divider.h"
+#include "bin_edges.h"
 #include "entry.h"
 #include "launch.h"
 
@@ -38,7 +38,8 @@ struct ProjectBinsArgs {
   ForwardArgs forward;
   int32_t first[kMaxLevels];  // position of a level's bins among the records of a row; -1: none are kept for it
   int32_t doublings[kMaxMaps];
-  int32_t per_row;
+  LevelEdges edges[kMaxLevels];
+  RowItems items;    // a record each
   BinSquares* bins;  // [R, per_row]; those of a bad row are left as they are
   int32_t* sources;  // [R]
 };
@@ -73,15 +74,15 @@ __device__ void fill_bad_row(const ForwardArgs& args, int64_t row, int32_t threa
 template <typename T, typename Index>
 __global__ void __launch_bounds__(kProjectBinsThreads) project_bins(const __grid_constant__ ProjectBinsArgs args) {
   const ForwardArgs& forward = args.forward;
-  const int64_t total = forward.boxes.count * args.per_row;
+  const int64_t total = args.items.total();
   const int64_t step = int64_t{gridDim.x} * kProjectBinsThreads;
   for (int64_t i = int64_t{blockIdx.x} * kProjectBinsThreads + threadIdx.x; i < total; i += step) {
-    const int64_t r = i / args.per_row;
-    const int32_t number = static_cast<int32_t>(i - r * args.per_row);
+    const int64_t r = args.items.row(i);
+    const int32_t number = args.items.item(i, r);
     const Roi roi = project_row(forward, r);
     if (number == 0) args.sources[r] = roi.bad() ? kBadRow : roi.map * forward.images + roi.image;
     if (roi.bad()) {
-      fill_bad_row<T, Index>(forward, r, number, args.per_row);
+      fill_bad_row<T, Index>(forward, r, number, args.items.per_row());
       continue;
     }
     const FeatureMap& map = forward.maps[roi.map];
@@ -89,10 +90,10 @@ __global__ void __launch_bounds__(kProjectBinsThreads) project_bins(const __grid
       const Level& level = forward.pyramid.levels[l];
       const int32_t bin = number - args.first[l];
       if (args.first[l] < 0 || bin < 0 || bin >= level.bins()) continue;
-      const int32_t row = bin / level.columns;
-      const Range rows = bin_range(roi.window.y, roi.window.height, level.rows, row, map.height);
-      const Range columns =
-          bin_range(roi.window.x, roi.window.width, level.columns, bin - row * level.columns, map.width);
+      const LevelEdges& edges = args.edges[l];
+      const int32_t row = edges.columns.quotient(bin);
+      const Range rows = edges.rows(roi.window.y, roi.window.height, row, map.height);
+      const Range columns = edges.columns(roi.window.x, roi.window.width, bin - row * level.columns, map.width);
       args.bins[i] = squares_of(rows, columns, map, args.doublings[roi.map]);
     }
   }

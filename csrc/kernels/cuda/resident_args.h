@@ -30,9 +30,15 @@ struct ResidentMap {
   bool whole_vectors;  // a vector's channels may be read at once
 };
 
+struct ResidentLevel {
+  Divider bins;     // bins of several rows or channels -> which of these
+  Divider columns;  // bin -> row of bins
+};
+
 struct ResidentArgs {
   ResidentMap maps[kMaxMaps];
   Pyramid pyramid;
+  ResidentLevel levels[kMaxLevels];
   const BinSquares* bins;
   int32_t first[kMaxLevels];  // position of a level's bins among the records of a row, or among its merged bins
   int32_t per_row;            // records of a row: one a bin that is read from the map

@@ -41,7 +41,7 @@ class ResidentItems {
       const Level& level = args_.pyramid.levels[l];
       const int32_t bins = level.bins();
       for (int32_t i = threadIdx.x; i < args_.batch * bins; i += kResidentThreads) {
-        const int32_t place = i / bins;
+        const int32_t place = args_.levels[l].bins(i);
         const int32_t bin = i - place * bins;
         if (level.source < 0) {
           const int32_t staged = (place * args_.pyramid.bins + level.first_bin) * kChannels + bin;
@@ -52,7 +52,7 @@ class ResidentItems {
         const int32_t run = place * args_.pyramid.bins + level.first_bin + bin;
         store_[run] = {PlaceAnd::of(place, run), static_cast<uint32_t>(column)};
       }
-      if (level.source >= 0) build_merges(level, first_merge(l));
+      if (level.source >= 0) build_merges(l);
     }
   }
 
@@ -64,15 +64,18 @@ class ResidentItems {
   __device__ uint2 store(int32_t i) const { return store_[i]; }
 
  private:
-  __device__ void build_merges(const Level& level, int32_t first) const {
+  __device__ void build_merges(int32_t l) const {
+    const Level& level = args_.pyramid.levels[l];
+    const ResidentLevel& dividers = args_.levels[l];
+    const int32_t first = first_merge(l);
     const Level& finer = args_.pyramid.levels[level.source];
     const int32_t bins = level.bins();
     for (int32_t i = threadIdx.x; i < args_.batch * bins * kChannels; i += kResidentThreads) {
-      const int32_t place = i / (bins * kChannels);
+      const int32_t place = dividers.bins(i / kChannels);
       const int32_t item = i - place * bins * kChannels;
-      const int32_t channel = item / bins;
+      const int32_t channel = dividers.bins(item);
       const int32_t bin = item - channel * bins;
-      const int32_t row = bin / level.columns;
+      const int32_t row = dividers.columns(bin);
       const int32_t row_start = place * args_.pyramid.bins * kChannels;
       const int32_t corner = row_start + finer.first_bin * kChannels + channel * finer.bins() +
                              row * level.merged_rows * finer.columns +

@@ -33,8 +33,7 @@ inline void choose_batch(ResidentArgs& pool, int channels, int64_t block_bytes, 
     pool.batch = batch;
     return static_cast<int64_t>(resident_shared_bytes(pool.table_vectors, pool, channels));
   };
-  constexpr int64_t kSystemBytes = 1024;  // that every block takes besides its own
-  const int64_t shared = processor_bytes / kResidentBlocks - kSystemBytes;
+  const int64_t shared = processor_bytes / kResidentBlocks - kSystemSharedBytes;
   const int64_t most = smaller(bytes(1) <= shared ? shared : block_bytes, block_bytes);
   int32_t batch = kMostBatchRows;
   while (batch > 1 && bytes(batch) > most) --batch;
@@ -73,10 +72,12 @@ ResidentPlan plan_resident(const ForwardArgs& args, void* workspace) {
   pool.runs = true;
   for (int32_t l = 0; l < args.pyramid.count; ++l) {
     const Level& level = args.pyramid.levels[l];
+    pool.levels[l] = {Divider(static_cast<uint32_t>(level.bins())), Divider(static_cast<uint32_t>(level.columns))};
     pool.runs = pool.runs && leaves_in_runs<T>(args, level, Cell::kChannels, sizeof(Index));
     int32_t& bins = level.source < 0 ? pool.per_row : pool.merged;
     pool.first[l] = bins;
     plan.project.first[l] = level.source < 0 ? bins : -1;
+    plan.project.edges[l] = edges_of(level);
     bins += level.bins();
   }
   const int64_t vectors = ceil_div(args.channels, Cell::kChannels);
@@ -113,7 +114,7 @@ ResidentPlan plan_resident(const ForwardArgs& args, void* workspace) {
   const int64_t source_count = int64_t{args.map_count} * args.images;
   plan.project.sources = args.sources != nullptr ? args.sources : memory.take<int32_t>(args.boxes.count);
   plan.project.bins = memory.take<BinSquares>(args.boxes.count * pool.per_row);
-  plan.project.per_row = pool.per_row;
+  plan.project.items = RowItems(args.boxes.count, pool.per_row);
   plan.project.forward = args;
   plan.spans = {plan.project.sources, source_count, args.boxes.count,
                 source_count > 1 ? memory.take<uint64_t>(2 * source_count) : nullptr};
@@ -134,12 +135,11 @@ ResidentPlan plan_resident(const ForwardArgs& args, void* workspace) {
 
 template <typename T, typename Index>
 void run_resident(const ResidentPlan& plan, Stream stream) {
-  const int64_t bins = plan.project.forward.boxes.count * plan.project.per_row;
-  launch("project_bins", project_bins<T, Index>, {ceil_div(bins, kProjectBinsThreads), 1, kProjectBinsThreads, 0},
-         stream, plan.project);
+  launch("project_bins", project_bins<T, Index>,
+         {ceil_div(plan.project.items.total(), kProjectBinsThreads), 1, kProjectBinsThreads, 0}, stream, plan.project);
   find_spans(plan.spans, stream);
-  launch("pool_resident", pool_resident<T, Index>, {plan.pool.blocks, 1, kResidentThreads, plan.shared_bytes}, stream,
-         plan.pool);
+  launch("pool_resident", pool_resident<T, Index>,
+         {plan.pool.blocks, 1, kResidentThreads, plan.shared_bytes, kResidentBlocks}, stream, plan.pool);
 }
 
 }  // namespace spp::cuda

@@ -46,9 +46,8 @@ class ResidentTables {
         if (y + 2 * half > map_.height || i - y * map_.width + 2 * half > map_.width) continue;
         const int32_t top = from + i;
         const int32_t bottom = top + half * map_.width;
-        const Cell left = larger_of(Cell(tables_[top]), Cell(tables_[bottom]));
-        const Cell right = larger_of(Cell(tables_[top + half]), Cell(tables_[bottom + half]));
-        tables_[s * cells() + i] = larger_of(left, right);
+        tables_[s * cells() + i] = largest_of(Cell(tables_[top]), Cell(tables_[bottom]), Cell(tables_[top + half]),
+                                              Cell(tables_[bottom + half]));
       }
     }
     __syncthreads();
@@ -91,7 +90,7 @@ class ResidentTables {
     const Cell b = tables_[corner + right];
     const Cell c = tables_[below];
     const Cell d = tables_[below + right];
-    return larger_of(larger_of(a, b, c), d);
+    return largest_of(a, b, c, d);
   }
 
   const ResidentMap& map_;

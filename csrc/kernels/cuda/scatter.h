@@ -35,7 +35,8 @@ struct ScatterArgs {
   const uint64_t* spans;  // see spans.h; null: every source may be anywhere
   int32_t images;
   int64_t channels;
-  int32_t block_channels;
+  int32_t block_channels;  // 2^channel_bits
+  int32_t channel_bits;
   int32_t band_cells;
   int64_t blocks;
 };
@@ -93,10 +94,11 @@ class ScatterBlock {
   __device__ void write_cells(const Sums& sums) {
     T* gradient =
         static_cast<T*>(map_->gradient) + (image_ * map_->cells + first_cell_) * args_.channels + first_channel_;
-    for (int32_t i = thread_; i < cells_ * channels_; i += kScatterThreads) {
-      const int32_t cell = i / channels_;
-      const int32_t c = i - cell * channels_;
-      gradient[cell * args_.channels + c] = from_float<T>(sums.sum(c, c * cells_ + cell));
+    const int32_t channels = args_.block_channels;  // a power of two, all of them there but in the last block
+    for (int32_t i = thread_; i < cells_ * channels; i += kScatterThreads) {
+      const int32_t cell = i >> args_.channel_bits;
+      const int32_t c = i & (channels - 1);
+      if (c < channels_) gradient[cell * args_.channels + c] = from_float<T>(sums.sum(c, c * cells_ + cell));
     }
   }
 

@@ -6,6 +6,7 @@
 // in whole 16-byte vectors, so that pooling reads one layout, whatever the strides of the maps.
 #pragma once
 
+#include "divider.h"
 #include "entry.h"
 #include "shared.h"
 
@@ -15,6 +16,7 @@ constexpr int kMaxDoublings = 4;  // squares of up to 16 x 16
 constexpr int kTileRows = 16;
 constexpr int kTileColumns = 32;
 constexpr int kTableThreads = 256;
+constexpr int kTableBlocks = 4;  // on a multiprocessor of 228 KB, whatever the tables
 
 struct TableMap {
   const void* data;
@@ -37,10 +39,11 @@ struct TableArgs {
   int64_t channels;
   int64_t vectors;  // of a cell
   int32_t doublings;
-  int64_t blocks;  // one a map, tile, image and vector of channels
+  Divider tile_columns;  // position in a tile and its margin -> row
+  int64_t blocks;        // one a map, tile, image and vector of channels
 };
 
-inline int32_t tile_side(int32_t tile, int32_t doublings) { return tile + (1 << doublings) - 1; }
+SPP_HOST_DEVICE inline int32_t tile_side(int32_t tile, int32_t doublings) { return tile + (1 << doublings) - 1; }
 
 inline size_t table_shared_bytes(int32_t doublings) {
   // Two copies of a tile: a step of doubling reads one and writes the other.
@@ -62,20 +65,21 @@ class TableTile {
     for (; block >= args.maps[m].tiles; ++m) block -= args.maps[m].tiles;
     map_ = &args.maps[m];
     const int32_t tile = static_cast<int32_t>(block);
-    y0_ = tile / map_->tiles_x * kTileRows;
-    x0_ = tile % map_->tiles_x * kTileColumns;
+    const int32_t tile_row = tile / map_->tiles_x;
+    y0_ = tile_row * kTileRows;
+    x0_ = (tile - tile_row * map_->tiles_x) * kTileColumns;
   }
 
   // Reads the tile and what lies up to a square's side beyond it, then doubles the squares step by step.
   __device__ void build() {
-    const int32_t rows = kTileRows + (1 << args_.doublings) - 1;
-    const int32_t columns = kTileColumns + (1 << args_.doublings) - 1;
+    const int32_t rows = tile_side(kTileRows, args_.doublings);
+    const int32_t columns = tile_side(kTileColumns, args_.doublings);
     SharedArena arena;
     Shared<Cell> from = arena.take<Cell>(rows * columns);
     Shared<Cell> to = arena.take<Cell>(rows * columns);
     for (int32_t i = threadIdx.x; i < rows * columns; i += kTableThreads) {
-      const int32_t y = i / columns;
-      const int32_t x = i % columns;
+      const int32_t y = args_.tile_columns(i);
+      const int32_t x = i - y * columns;
       const Cell cell = y0_ + y < map_->height && x0_ + x < map_->width ? read(y0_ + y, x0_ + x) : Cell::empty();
       from[i] = cell;
       write(0, y, x, cell);
@@ -84,17 +88,15 @@ class TableTile {
       const int32_t half = 1 << (s - 1);
       __syncthreads();
       // Squares that begin in the tile or are still needed for larger ones that do.
-      const int32_t rows_left = rows - (2 * half - 1);
-      const int32_t columns_left = columns - (2 * half - 1);
-      for (int32_t i = threadIdx.x; i < rows_left * columns_left; i += kTableThreads) {
-        const int32_t y = i / columns_left;
-        const int32_t x = i % columns_left;
-        const int32_t top = y * columns + x;
-        const int32_t bottom = top + half * columns;
-        const Cell left = larger_of(Cell(from[top]), Cell(from[bottom]));
-        const Cell right = larger_of(Cell(from[top + half]), Cell(from[bottom + half]));
-        const Cell cell = larger_of(left, right);
-        to[top] = cell;
+      const int32_t end = (rows - (2 * half - 1)) * columns;
+      for (int32_t i = threadIdx.x; i < end; i += kTableThreads) {
+        const int32_t y = args_.tile_columns(i);
+        const int32_t x = i - y * columns;
+        if (x + 2 * half > columns) continue;
+        const int32_t bottom = i + half * columns;
+        const Cell cell =
+            largest_of(Cell(from[i]), Cell(from[bottom]), Cell(from[i + half]), Cell(from[bottom + half]));
+        to[i] = cell;
         write(s, y, x, cell);
       }
       const Shared<Cell> other = from;

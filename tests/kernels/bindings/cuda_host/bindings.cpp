@@ -8,6 +8,7 @@
 #include <cstring>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "block.h"
 #include "cuda_runtime.h"
@@ -194,6 +195,9 @@ void configure(bool random_order, uint64_t seed, bool watch_races, int multiproc
   settings() = {random_order, seed, watch_races, multiprocessors, max_shared_bytes, max_grid_x, max_grid_y};
 }
 
+// What the launches since the last time asked for.
+std::vector<Launch> take_launches() { return std::exchange(launches(), {}); }
+
 }  // namespace
 
 PYBIND11_MODULE(spp_cuda_host, module) {
@@ -203,6 +207,13 @@ PYBIND11_MODULE(spp_cuda_host, module) {
              "watch_races"_a = usual.watch_races, "multiprocessors"_a = usual.multiprocessors,
              "max_shared_bytes"_a = usual.max_shared_bytes, "max_grid_x"_a = usual.max_grid_x,
              "max_grid_y"_a = usual.max_grid_y);
+  py::class_<Launch>(module, "Launch")
+      .def_readonly("grid_x", &Launch::grid_x)
+      .def_readonly("grid_y", &Launch::grid_y)
+      .def_readonly("threads", &Launch::threads)
+      .def_readonly("shared_bytes", &Launch::shared_bytes)
+      .def_readonly("carve_out", &Launch::carve_out);
+  module.def("take_launches", &take_launches);
   module.def("last_error", [] { return std::string(cudaGetErrorName(cudaPeekAtLastError())); });
   module.def("forward", &forward, "maps"_a, "type"_a, "projections"_a, "boxes"_a, "box_type"_a, "map_index"_a,
              "target_area"_a, "levels"_a, "index"_a, "gap"_a = 0, "offset"_a = 0);

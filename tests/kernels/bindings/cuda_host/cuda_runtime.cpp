@@ -8,13 +8,18 @@
 namespace {
 
 constexpr size_t kPlainSharedBytes = 48 * 1024;
-constexpr int kSystemSharedBytes = 1024;  // that a block takes of a multiprocessor besides its own
+constexpr int kSystemBytes = 1024;  // that a block takes of a multiprocessor besides its own
 constexpr unsigned kMaxThreads = 1024;
 
-// How much shared memory each kernel has asked for with cudaFuncSetAttribute.
-std::unordered_map<const void*, size_t>& allowed_shared_bytes() {
-  static std::unordered_map<const void*, size_t> bytes;
-  return bytes;
+// What each kernel has asked for with cudaFuncSetAttribute.
+struct Asked {
+  size_t shared_bytes = kPlainSharedBytes;
+  int carve_out = -1;  // per cent of the multiprocessor's shared memory; -1: the driver chooses
+};
+
+Asked& asked_for(const void* kernel) {
+  static std::unordered_map<const void*, Asked> known;
+  return known[kernel];
 }
 
 // What a call refused, until somebody asks.
@@ -66,14 +71,20 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
   switch (attribute) {
     case cudaDevAttrMultiProcessorCount: *value = settings.multiprocessors; break;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = settings.max_shared_bytes; break;
-    case cudaDevAttrMaxSharedMemoryPerMultiprocessor: *value = settings.max_shared_bytes + kSystemSharedBytes; break;
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor: *value = settings.max_shared_bytes + kSystemBytes; break;
   }
   return cudaSuccess;
 }
 
-cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int value) {
-  if (value < 0 || value > spp::cuda_host::settings().max_shared_bytes) return refuse(cudaErrorInvalidValue);
-  allowed_shared_bytes()[kernel] = static_cast<size_t>(value);
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
+  const bool carve_out = attribute == cudaFuncAttributePreferredSharedMemoryCarveout;
+  const int most = carve_out ? 100 : spp::cuda_host::settings().max_shared_bytes;
+  if (value < 0 || value > most) return refuse(cudaErrorInvalidValue);
+  if (carve_out) {
+    asked_for(kernel).carve_out = value;
+  } else {
+    asked_for(kernel).shared_bytes = static_cast<size_t>(value);
+  }
   return cudaSuccess;
 }
 
@@ -85,17 +96,21 @@ cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t 
 
 namespace spp::cuda_host {
 
+std::vector<Launch>& launches() {
+  static std::vector<Launch> noted;
+  return noted;
+}
+
 cudaError_t run_grid(const cudaLaunchConfig_t& config, const void* kernel, const std::function<void()>& body) {
   if (is_default(config.stream)) return refuse(cudaErrorInvalidResourceHandle);
-  const auto& allowed = allowed_shared_bytes();
-  const auto asked = allowed.find(kernel);
-  const size_t limit = std::max(kPlainSharedBytes, asked == allowed.end() ? 0 : asked->second);
+  const Asked& asked = asked_for(kernel);
   const dim3 grid = config.gridDim;
   if (config.blockDim.x == 0 || config.blockDim.x > kMaxThreads || config.blockDim.y != 1 || config.blockDim.z != 1 ||
       grid.x == 0 || grid.x > max_grid_x() || grid.y == 0 || grid.y > max_grid_y() || grid.z != 1 ||
-      config.dynamicSmemBytes > limit) {
+      config.dynamicSmemBytes > std::max(kPlainSharedBytes, asked.shared_bytes)) {
     return refuse(cudaErrorInvalidConfiguration);
   }
+  launches().push_back({grid.x, grid.y, config.blockDim.x, config.dynamicSmemBytes, asked.carve_out});
   std::mt19937_64 random(settings().seed);
   std::vector<uint64_t> order(uint64_t{grid.x} * grid.y);
   std::iota(order.begin(), order.end(), uint64_t{0});

@@ -9,6 +9,7 @@
 #include <functional>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "block.h"
 #include "global_memory.h"
@@ -132,7 +133,7 @@ enum cudaDeviceAttr {
   cudaDevAttrMaxSharedMemoryPerBlockOptin,
   cudaDevAttrMaxSharedMemoryPerMultiprocessor
 };
-enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize, cudaFuncAttributePreferredSharedMemoryCarveout };
 
 struct cudaLaunchConfig_t {
   dim3 gridDim;
@@ -158,6 +159,18 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
 cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t stream);
 
 namespace spp::cuda_host {
+
+// What a launch asked for, for tests that ask.
+struct Launch {
+  unsigned grid_x;
+  unsigned grid_y;
+  unsigned threads;
+  size_t shared_bytes;
+  int carve_out;  // per cent of a multiprocessor's shared memory; -1: the driver chooses
+};
+
+// Of all launches since somebody cleared it.
+std::vector<Launch>& launches();
 
 // Runs `kernel` for every thread of every block, as far as the device described by the settings would take the launch.
 cudaError_t run_grid(const cudaLaunchConfig_t& config, const void* kernel, const std::function<void()>& body);

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "faults.h"
-#include "kernels/cuda/divider.h"
+#include "kernels/cuda/bin_edges.h"
 #include "kernels/cuda/shared.h"
 
 namespace spp::cuda_host {
@@ -133,6 +133,31 @@ __global__ void divisions(const __grid_constant__ NoArgs) {
   }
 }
 
+// Up to the last product that 31 bits hold, and beyond.
+__global__ void edges_of_bins(const __grid_constant__ NoArgs) {
+  for (int32_t bins : {1, 2, 3, 6, 7, 90, 1000}) {
+    const cuda::BinEdges edges(bins);
+    for (int64_t extent :
+         {int64_t{0}, int64_t{own()}, INT32_MAX / bins + int64_t{own()} - 32, (int64_t{1} << 31) - 1}) {
+      for (int32_t index : {0, bins / 2, bins - 1}) {
+        const Range found = edges(own() - 9, extent, index, INT32_MAX);
+        const Range right = bin_range(own() - 9, extent, bins, index, INT32_MAX);
+        if (found.begin != right.begin || found.end != right.end) Block::running->fail("a wrong bin");
+      }
+    }
+  }
+}
+
+__global__ void rows_of_items(const __grid_constant__ NoArgs) {
+  for (int64_t rows : {int64_t{1}, int64_t{1000}, INT32_MAX / 36 + int64_t{1}, int64_t{1} << 40}) {
+    const cuda::RowItems items(rows, 36);
+    for (int64_t i : {int64_t{own()} % (36 * rows), 36 * rows - 1 - own() % 36}) {
+      const int64_t row = items.row(i);
+      if (row != i / 36 || items.item(i, row) != i % 36) Block::running->fail("a wrong row or item");
+    }
+  }
+}
+
 // For the sanitizers, which end the process.
 __global__ void past_the_heap(const __grid_constant__ NoArgs) {
   const std::vector<int32_t> heap(kThreads);
@@ -187,6 +212,8 @@ const std::map<std::string, Kernel>& kernels() {
       {"vote_in_a_branch", vote_in_a_branch},
       {"votes", votes},
       {"divisions", divisions},
+      {"edges_of_bins", edges_of_bins},
+      {"rows_of_items", rows_of_items},
       {"past_the_heap", past_the_heap},
       {"past_the_stack_of_a_fiber", past_the_stack_of_a_fiber},
       {"integer_overflow", integer_overflow},
