@@ -2,7 +2,8 @@
 
 ``python tests/kernels/cuda_mutants.py [NAME...]`` (``make mutants``) copies sources and tests to build/mutants,
 plants each fault of faults/ there, builds, and runs the tests until one fails. A name is that of a fault, or of a file
-whose faults are meant, as cuda/pool.h; without names all faults are planted. The exit code is 0 only if every fault was found, but for those that change no result and say why.
+whose faults are meant, as cuda/pool.h; without names all faults are planted. The exit code is 0 only if every fault was
+found, but for those that change no result and say why.
 """
 
 from __future__ import annotations
