@@ -1,5 +1,7 @@
-"""Each message of docs/troubleshooting.md is one that the code gives: provoked here or, where that takes another machine,
-found in the source."""
+"""Each message of docs/troubleshooting.md is one that the code gives.
+
+It is provoked here or, where that takes another machine, found in the source.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,7 @@ def other_device() -> str:
     from spp_ops._core import fallback
 
     fallback._warn.cache_clear()
-    with pytest.warns(UserWarning) as warnings:
+    with pytest.warns(UserWarning, match="mps") as warnings:
         fallback._warn("mps")
     return str(warnings[0].message)
 
