@@ -30,6 +30,10 @@ SOURCES = (
     ("op.json", "op --cases FIVE --peers torchvision --passes forward --repeats 9 --no-peaks"),
     ("op.json", "op --cases BATCH --peers torchvision,openvino --passes forward --repeats 5 --no-peaks"),
     ("op.json", "op --cases LARGE --peers torchvision,openvino,tables --passes forward --repeats 5 --no-peaks"),
+    (
+        "swap.json",
+        "op --cases GRID,PYRAMID --peers torchvision --passes forward,forward+backward --repeats 9 --no-peaks",
+    ),
     ("scaling.json", "scaling --repeats 9"),
     ("fresh.json", "op --cases MAIN --peers torchvision --passes forward --return-memory --no-peaks --repeats 5"),
     ("dtypes.json", "op --cases MAIN --peers torchvision --passes forward --dtypes all --no-peaks --repeats 5"),
@@ -55,6 +59,13 @@ bfloat16, with errors of whole units) and writing in place, the PyTorch tables i
 page faults, unless a table says otherwise.
 
 Machine: {machine}.
+"""
+
+SWAP = """\
+## One level alone
+
+What `spp_ops.compat` puts in place of one call of torchvision's `roi_pool`, and of a call for each map of a
+feature pyramid ([coming from torchvision](coming_from/torchvision.md)).
 """
 
 FRESH = """\
@@ -112,7 +123,7 @@ def write(results: Path, page: Path) -> None:
     if scaling is not None:
         plots.save_scaling(results / "scaling.svg", scaling)
     images = Path(os.path.relpath(results, page.parent))
-    fresh, dtypes = (_optional(results / name) for name in ("fresh.json", "dtypes.json"))
+    swap, fresh, dtypes = (_optional(results / name) for name in ("swap.json", "fresh.json", "dtypes.json"))
     parts = [
         INTRODUCTION.format(commands=_commands(results), machine=machine(record)),
         "## Promises\n",
@@ -122,6 +133,7 @@ def write(results: Path, page: Path) -> None:
         ),
         f"![ratios]({(images / 'op.svg').as_posix()})\n",
         *_contests(record.contests),
+        *(["\n" + SWAP, *_contests(swap.contests)] if swap else []),
         *(["\n" + FRESH, *_contests(fresh.contests, ", fresh memory")] if fresh else []),
         *(["## Types\n", *_contests(dtypes.contests)] if dtypes else []),
         *(["\n" + PEAKS, *_peaks(record.peaks)] if record.peaks else []),

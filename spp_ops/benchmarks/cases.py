@@ -172,6 +172,20 @@ def proposals(shortest: int, longest: int) -> BoxLaw:
     return boxes
 
 
+def of_all_sizes(shortest: int, longest: int) -> BoxLaw:
+    """Draw boxes inside the image, as many of them in one octave of sizes as in the next, up to 2 : 1 in shape."""
+
+    def boxes(image: tuple[int, int], count: int, generator: torch.Generator) -> Tensor:
+        size = torch.tensor(image)
+        lengths = shortest * (longest / shortest) ** torch.rand(count, 1, generator=generator)
+        shapes = 2 ** (torch.rand(count, 1, generator=generator) - 0.5)
+        sides = torch.minimum(torch.cat([lengths * shapes, lengths / shapes], 1).long(), size)
+        low = (torch.rand(count, 2, generator=generator) * (size - sides + 1)).long()
+        return torch.cat([low, low + sides - 1], 1).double()
+
+    return boxes
+
+
 def half_to_whole(image: tuple[int, int], count: int, generator: torch.Generator) -> Tensor:
     """Draw boxes inside the image, each side 50 to 100 % of the image's."""
     size = torch.tensor(image)
@@ -197,6 +211,17 @@ def zf5_cells(pixels: int) -> int:
 def _cases() -> list[Case]:
     main = Case("MAIN", "one image, 2,000 proposals, {6,3,2,1}", (960, 640), ((40, 60),), proposals(48, 450))
     small = replace(main, name="SMALL", about="MAIN with {4,2,1}", levels=(4, 2, 1))
+    grid = replace(main, name="GRID", about="MAIN with {7}: one call of roi_pool", levels=(7,))
+    pyramid = Case(
+        "PYRAMID",
+        "1,000 proposals, {7}, each from one of the four maps of a feature pyramid, by nearest area",
+        (1216, 800),
+        ((200, 304), (100, 152), (50, 76), (25, 38)),
+        of_all_sizes(16, 700),
+        windows=1000,
+        levels=(7,),
+        scales=(4.0, 2.0, 1.0, 0.5),
+    )
     batch = Case(
         "BATCH",
         "8 images of 512 channels, 512 proposals each, {4,3,2,1}",
@@ -225,7 +250,7 @@ def _cases() -> list[Case]:
     one = Case(
         "ONE", "one window on a small map: call overhead", (208, 208), ((13, 13),), whole_map, channels=16, windows=1
     )
-    return [main, small, batch, large, whole, five, one]
+    return [main, small, grid, batch, large, whole, five, pyramid, one]
 
 
 CASES: dict[str, Case] = {case.name: case for case in _cases()}

@@ -12,6 +12,8 @@ SHAPES = {
     "BATCH": ([(8, 512, 38, 38)], 4096, 15360),
     "LARGE": ([(1, 256, 75, 100)], 2000, 12800),
     "WHOLE": ([(64, 256, 13, 13)], 64, 12800),
+    "GRID": ([(1, 256, 40, 60)], 2000, 12544),
+    "PYRAMID": ([(1, 256, h, w) for h, w in ((200, 304), (100, 152), (50, 76), (25, 38))], 1000, 12544),
     "FIVE": ([(1, 256, h, w) for h, w in ((29, 39), (35, 47), (42, 56), (53, 71), (74, 99))], 2000, 12800),
 }
 
@@ -50,6 +52,11 @@ def test_proposals_have_the_sides_they_were_asked_for() -> None:
     sides = boxes[:, 2:] - boxes[:, :2] + 1
     assert sides.max() == 450
     assert sides.mean() == pytest.approx(249, abs=5)
+
+
+def test_every_map_of_the_pyramid_serves_a_share_of_the_windows() -> None:
+    shares = CASES["PYRAMID"].draw().map_index.bincount(minlength=4) / 1000
+    assert shares.min() > 0.1
 
 
 def test_large_windows_have_half_to_all_of_each_side() -> None:

@@ -103,7 +103,8 @@ class TorchPeer(Peer):
             return self.pool(work, leaves, None)
 
         def gradients(output: Tensor) -> list[Tensor]:
-            return list(torch.autograd.grad(output, leaves, work.grad))
+            # A map without windows has no part in the graph of a peer that goes window by window.
+            return list(torch.autograd.grad(output, leaves, work.grad, materialize_grads=True))
 
         if timed is Pass.BACKWARD:
             return Run(gradients, before=pooled, tensors=list)
