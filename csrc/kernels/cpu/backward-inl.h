@@ -35,8 +35,8 @@ struct Incoming {
 // Bins outside, channels inside: neighboring bins often have the same winner, and a sum that has just been stored is
 // slow to load again. A part of a later window is asked for with each bin: a processor waits when asked for it at once.
 template <bool kContiguous, typename Stored, typename Index, typename Sum>
-inline void scatter_level(const Incoming<Stored, Index>& in, int64_t grad_stride, int64_t bins, int64_t channels,
-                          Sum* planes, int64_t plane) {
+SPP_NOINLINE void scatter_level(const Incoming<Stored, Index>& in, int64_t grad_stride, int64_t bins, int64_t channels,
+                                Sum* planes, int64_t plane) {
   using Unsigned = std::make_unsigned_t<Index>;
   for (int64_t b = 0; b < bins; ++b) {
     if (kContiguous) fetch_ahead(in.grad + in.grad_ahead + b * channels, channels);

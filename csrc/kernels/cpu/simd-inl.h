@@ -128,7 +128,7 @@ inline typename Vector<E>::type every_second_16_bytes(typename Vector<E>::type a
 // Each kGroup vectors become kGroup elements of each lane of a segment side by side, lane after lane. log2(kGroup)
 // rounds, each interleaving the first half of the vectors with the second.
 template <typename E, int kGroup, int kSegment, int kWidth>
-inline void transpose_segments(typename Vector<E>::type (&v)[kWidth]) {
+SPP_INLINE void transpose_segments(typename Vector<E>::type (&v)[kWidth]) {
   typename Vector<E>::type w[kWidth];
   SPP_UNROLL
   for (int round = 1; round < kGroup; round *= 2) {
@@ -147,7 +147,7 @@ inline void transpose_segments(typename Vector<E>::type (&v)[kWidth]) {
 
 // Segment s of vector g * kSegment + i becomes segment g of vector s * kSegment + i.
 template <typename E, int kSegment, int kWidth>
-inline void transpose_segment_order(typename Vector<E>::type (&v)[kWidth]) {
+SPP_INLINE void transpose_segment_order(typename Vector<E>::type (&v)[kWidth]) {
   typename Vector<E>::type w[kWidth];
   SPP_UNROLL
   for (int round = kSegment; round < kWidth; round *= 2) {
@@ -167,7 +167,7 @@ inline void transpose_segment_order(typename Vector<E>::type (&v)[kWidth]) {
 // Transposition in registers: kWidth vectors become kWidth elements of each lane side by side, lane after lane. Within
 // 16 bytes, or with whole ones, a step is one instruction that leaves its operands as they are.
 template <typename E, int kWidth>
-inline void transpose(typename Vector<E>::type (&v)[kWidth]) {
+SPP_INLINE void transpose(typename Vector<E>::type (&v)[kWidth]) {
   constexpr int kSegment = 16 / static_cast<int>(sizeof(E));
   if constexpr (kWidth == Vector<E>::kSize) {
     transpose_segments<E, kSegment, kSegment>(v);

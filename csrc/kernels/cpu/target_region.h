@@ -36,3 +36,10 @@
 #else
 #define SPP_UNROLL SPP_PRAGMA(GCC unroll 32)
 #endif
+
+// Of a function that takes vectors by reference: called, it would find them in memory. A compiler that counts a
+// function's instructions before its loops are unrolled would call it.
+#define SPP_INLINE inline __attribute__((always_inline))
+
+// Of a function whose inner loop needs every register: in its caller it would share them with the caller's values.
+#define SPP_NOINLINE __attribute__((noinline))
