@@ -47,6 +47,11 @@ class DataOptions:
     reading: ImageOptions
 
     @property
+    def is_given(self) -> bool:
+        """Whether any data is named."""
+        return self.data is not None or self.annotations is not None
+
+    @property
     def source(self) -> Path:
         """DATA, or the file of annotations.
 
@@ -100,14 +105,25 @@ class DataOptions:
 
 def data_options(command: Command) -> Command:
     """DATA, --format and what else says which data is read; the command gets them as `source`, a `DataOptions`."""
+    return _with_data(command, click.argument("data", type=click.Path(path_type=Path), required=False))
 
+
+def data_flag_options(command: Command) -> Command:
+    """As `data_options`, with --data in the place of the argument."""
+    place = click.option(
+        "--data", type=click.Path(path_type=Path), metavar="DATA", help="Detection data to test on: a folder or file."
+    )
+    return _with_data(command, place)
+
+
+def _with_data(command: Command, place: Callable[[Any], Any]) -> Command:
     @functools.wraps(command)
     def packed(**given: Any) -> Any:
         own = {field.name: given.pop(field.name) for field in fields(DataOptions)}
         return command(source=DataOptions(**own), **given)
 
     options: list[Callable[[Any], Any]] = [
-        click.argument("data", type=click.Path(path_type=Path), required=False),
+        place,
         click.option(
             "--format",
             type=click.Choice(["auto", *FORMATS]),

@@ -46,7 +46,7 @@ def test_gradients() -> None:
 
 
 def test_bad_precision() -> None:
-    with pytest.raises(ValueError, match="precision: expected 'float32' or 'bfloat16', got 'float16'"):
+    with pytest.raises(ValueError, match="precision: expected one of float32, bfloat16, int8, got 'float16'"):
         Dense(nn.Linear(2, 2), "float16")  # type: ignore[arg-type]
 
 

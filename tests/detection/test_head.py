@@ -116,9 +116,9 @@ def test_auto_measures() -> None:
 def test_precision_is_part_of_the_record(tmp_path: Any) -> None:
     small_detector(precision="auto").save(tmp_path)
     assert SPPDetector.load(tmp_path).config.precision == "auto"
-    with pytest.raises(ValueError, match="precision: expected one of float32, bfloat16, auto, got 'float16'"):
+    with pytest.raises(ValueError, match="precision: expected one of float32, bfloat16, int8, auto, got 'float16'"):
         small_detector(precision="float16")
-    with pytest.raises(ValueError, match="precision: expected float32, bfloat16 or auto, got 'float16'"):
+    with pytest.raises(ValueError, match="precision: expected float32, bfloat16, int8 or auto, got 'float16'"):
         InferenceHead(make_head("softmax", "trunk", ()), "float16")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="row_scale: expected a positive number, got 0"):
         InferenceHead(make_head("softmax", "trunk", (), scale=0.0))

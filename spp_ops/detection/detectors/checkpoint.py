@@ -3,7 +3,8 @@
 * ``detector.json``: ``format`` (1), ``weights_sha256`` (of the other file) and ``config``, `DetectorConfig`'s fields.
 * ``detector.safetensors``: the tensors of the detector's `RegionNet` by name: ``backbone.*``, ``head.trunk.*``,
   ``head.score.*``, ``head.box.*``, ``head.row_scale``, ``head.box_std``. They are float32, or, in half the space,
-  float16 but for vectors and single numbers.
+  float16 but for vectors and single numbers. The matrices of ``head.trunk`` of a detector of precision "int8" are int8,
+  each with its rows' scales beside it, ``head.trunk.fc6.weight_scale``; the network gets their products.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from spp_ops.datasets.image import IMAGENET_NORMALIZATION
 from spp_ops.detection.detectors.config import DetectorConfig, from_data
 from spp_ops.detection.detectors.network import RegionNet
+from spp_ops.detection.features.int8 import ByteWeights
 from spp_ops.engine.config import as_data
 from spp_ops.engine.files import atomic_write, write_json
 from spp_ops.engine.skeleton import skeleton
@@ -31,6 +33,8 @@ from spp_ops.models import OWN_NETWORKS, backbone_names
 CONFIG_NAME = "detector.json"
 WEIGHTS_NAME = "detector.safetensors"
 _FORMAT = 1
+_IN_BYTES = "head.trunk."  # beginning of the names of what has 8 bits
+_SCALE = "_scale"  # end of the names of its scales
 
 
 def save_detector(
@@ -48,8 +52,7 @@ def save_detector(
         ValueError: the record does not give this network's backbone, so that it could not be loaded.
     """
     _refuse_other_backbone(config, net)
-    tensors = {name: _stored(tensor, half) for name, tensor in net.state_dict().items()}
-    content = save(tensors)
+    content = save(dict(_stored(net, half=half, in_bytes=config.precision == "int8")))
     with atomic_write(Path(folder) / WEIGHTS_NAME) as temporary:
         temporary.write_bytes(content)
     write_json(
@@ -89,7 +92,7 @@ def load_detector(
         tensors = load(content)
     except SafetensorError as error:
         raise ValueError(f"{weights_file} is not a file of tensors: {error}") from error
-    _assign(net, tensors, weights_file)
+    _assign(net, _restored(tensors, weights_file), weights_file)
     return config, net.eval()
 
 
@@ -136,9 +139,28 @@ def _files(path: str | os.PathLike[str]) -> tuple[Path, Path]:
     return folder / CONFIG_NAME, folder / WEIGHTS_NAME
 
 
-def _stored(tensor: Tensor, half: bool) -> Tensor:
-    narrow = half and tensor.ndim > 1 and tensor.is_floating_point()
-    return tensor.detach().to("cpu", torch.float16 if narrow else tensor.dtype).contiguous()
+def _stored(net: RegionNet, *, half: bool, in_bytes: bool) -> Iterator[tuple[str, Tensor]]:
+    """The network's tensors as they are written."""
+    for name, tensor in net.state_dict().items():
+        matrix = tensor.ndim > 1 and tensor.is_floating_point()
+        if in_bytes and matrix and name.startswith(_IN_BYTES):
+            rounded = ByteWeights.of(tensor.cpu())
+            yield name, rounded.numbers.contiguous()
+            yield name + _SCALE, rounded.scale.contiguous()
+        else:
+            yield name, tensor.detach().to("cpu", torch.float16 if half and matrix else tensor.dtype).contiguous()
+
+
+def _restored(tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
+    """Those written in 8 bits as the numbers that they stand for; a scale without such remains."""
+    restored = dict(tensors)
+    for name, tensor in tensors.items():
+        if tensor.dtype == torch.int8:
+            scale = restored.pop(name + _SCALE, None)
+            if scale is None or scale.shape != tensor.shape[:1]:
+                raise ValueError(f"{file}: {name} is of 8 bits, without {name + _SCALE} for its rows")
+            restored[name] = ByteWeights(tensor, scale.float()).restored()
+    return restored
 
 
 def _read_config(file: Path) -> tuple[str, DetectorConfig]:

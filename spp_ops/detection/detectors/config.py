@@ -32,6 +32,7 @@ class DetectorConfig:
             given whenever the detector is loaded.
         levels: the pyramid, n or (rows, columns) a level.
         hidden: widths of the fully connected layers below the scores.
+        ranks: of those of them that are two smaller layers; see `RegionHead`.
         score: what the scores are; see `RegionHead`.
         box_input: what boxes are corrected from; None: windows stay as they are.
         scales: shorter sides in pixels of the resized images.
@@ -44,8 +45,8 @@ class DetectorConfig:
         score_threshold: boxes below this score are dropped: a probability or a margin, as `score` says.
         nms_iou: of two boxes of a class that overlap by more than this, the better one stays.
         most: boxes kept a class and image.
-        precision: of the products in the head: float32, bfloat16, or auto for the faster one on the machine that the
-            detector is used on.
+        precision: of the products in the head: float32, bfloat16, auto for the faster one of these on the machine that
+            the detector is used on, or int8 for those in the hidden layers, whose weights are then kept in 8 bits.
         normalization: how a backbone of your own wants its pixels; None: as ImageNet's do, and that of a known `arch`
             follows from it.
     """
@@ -67,6 +68,7 @@ class DetectorConfig:
     most: int = 100
     precision: HeadPrecision = "float32"
     normalization: Normalization | None = None
+    ranks: tuple[int | None, ...] = ()
 
     def __post_init__(self) -> None:
         named = all(isinstance(name, str) for name in self.classes)
@@ -81,6 +83,8 @@ class DetectorConfig:
         expect(self.box_input in (None, *inputs), "box_input", f"{', '.join(inputs)} or None", self.box_input)
         expect(len(self.scales) > 0 and all(map(_counts, self.scales)), "scales", "one or more sides", self.scales)
         expect(all(map(_counts, self.hidden)), "hidden", "widths of at least 1", self.hidden)
+        low = all(rank is None or _counts(rank) for rank in self.ranks) and len(self.ranks) in (0, len(self.hidden))
+        expect(low, "ranks", f"none, or a rank or None for each of {len(self.hidden)} hidden layers", self.ranks)
         for name in ("longest", "most"):
             expect(_counts(getattr(self, name)), name, "a whole number of at least 1", getattr(self, name))
         for name in ("target_area", "inset", "score_threshold", "nms_iou"):
@@ -127,6 +131,7 @@ class DetectorConfig:
             dropout=dropout,
             score=self.score,
             box_input=self.box_input,
+            ranks=self.ranks,
         )
         region_net = RegionNet(net, head)
         if weights is not None and not outside:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spp_ops._core.checks import Levels
+from spp_ops.detection.features.low_rank import LowRankLinear
 from spp_ops.models import SPPNet
 from spp_ops.models.spp_net import fully_connected
 
@@ -36,6 +37,7 @@ class RegionHead(nn.Module):
         score: what the scores are.
         box_input: what boxes are corrected from: the pooled rows (paper, section 4.1) or the trunk's output (Fast
             R-CNN); None: not at all.
+        ranks: of the layers of `trunk` that are two smaller ones; None for one that is whole, and () if all are.
     """
 
     row_scale: Tensor
@@ -50,12 +52,18 @@ class RegionHead(nn.Module):
         dropout: float = 0.5,
         score: ScoreKind = "softmax",
         box_input: BoxInput | None = "trunk",
+        ranks: Sequence[int | None] = (),
     ) -> None:
         super().__init__()
         if num_classes < 1:
             raise ValueError(f"num_classes: expected at least 1, got {num_classes}")
-        layers = fully_connected(features, hidden, 1, dropout)
-        self.trunk = layers[:-1]
+        if len(ranks) not in (0, len(hidden)):
+            raise ValueError(f"ranks: expected one for each of {len(hidden)} hidden layers, got {len(ranks)}")
+        self.trunk = fully_connected(features, hidden, 1, dropout)[:-1]
+        sizes = zip([features, *hidden], hidden, strict=False)
+        for name, rank, (inputs, outputs) in zip(hidden_layers(self.trunk), ranks, sizes, strict=False):
+            if rank is not None:
+                setattr(self.trunk, name, LowRankLinear(inputs, outputs, rank))
         above = hidden[-1] if hidden else features
         self.features = features
         self.num_classes = num_classes
@@ -85,6 +93,11 @@ class RegionHead(nn.Module):
         if self.score_kind == "softmax":
             scores = scores.float().softmax(dim=1)[:, 1:]
         return scores, None if corrections is None else corrections * self.box_std
+
+
+def hidden_layers(trunk: nn.Sequential) -> list[str]:
+    """Names of the fully connected layers of a head's trunk, from the rows on: fc6, fc7, ..."""
+    return [name for name, layer in trunk.named_children() if isinstance(layer, nn.Linear | LowRankLinear)]
 
 
 class RegionNet(nn.Module):

@@ -7,38 +7,53 @@ fifth faster where the BLAS library knows the processor less well (MKL on AMD's)
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Precision: TypeAlias = Literal["float32", "bfloat16"]
+from spp_ops.detection.features.int8 import ByteWeights
+
+Precision: TypeAlias = Literal["float32", "bfloat16", "int8"]
 
 
 class Dense(nn.Module):
-    """What a linear layer computes, for inference; it shares the layer's weights, or in bfloat16 has its own.
+    """What a linear layer computes, for inference; it shares the layer's weights, or in few bits has its own.
 
     Args:
         linear: the layer.
-        precision: of the products; "bfloat16" keeps about three digits and adds up in float32.
+        precision: of the products; "bfloat16" keeps about three digits and adds up in float32, "int8" two and adds up
+            exactly.
     """
 
     def __init__(self, linear: nn.Linear, precision: Precision = "float32") -> None:
         super().__init__()
-        if precision not in ("float32", "bfloat16"):
-            raise ValueError(f"precision: expected 'float32' or 'bfloat16', got {precision!r}")
-        half = precision == "bfloat16"
-        self.weight = linear.weight.detach().to(torch.bfloat16) if half else linear.weight
-        self.bias = linear.bias.detach().to(torch.bfloat16) if half and linear.bias is not None else linear.bias
+        if precision not in get_args(Precision):
+            raise ValueError(f"precision: expected one of {', '.join(get_args(Precision))}, got {precision!r}")
+        weight: Tensor | ByteWeights = linear.weight
+        bias: Tensor | None = linear.bias
+        if precision == "int8":
+            weight = ByteWeights.of(linear.weight)
+        elif precision == "bfloat16":
+            weight = linear.weight.detach().to(torch.bfloat16)
+            bias = None if bias is None else bias.detach().to(torch.bfloat16)
+        self.weight, self.bias = weight, bias
 
     def forward(self, rows: Tensor) -> Tensor:
         """[R, C] -> [R, D] of the same dtype."""
-        return linear(rows.to(self.weight.dtype), self.weight, self.bias).to(rows.dtype)
+        given = rows.to(self.weight.dtype) if isinstance(self.weight, Tensor) else rows
+        return linear(given, self.weight, self.bias).to(rows.dtype)
 
 
-def linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """`torch.nn.functional.linear` of rows [R, C] and weights [D, C], by the faster library on a CPU."""
+def linear(rows: Tensor, weight: Tensor | ByteWeights, bias: Tensor | None) -> Tensor:
+    """`torch.nn.functional.linear` of rows [R, C] and weights [D, C], by the faster library on a CPU.
+
+    With `ByteWeights` the result is float32, whatever the rows are.
+    """
+    if isinstance(weight, ByteWeights):
+        products = weight.product(rows)
+        return products if bias is None else products + bias
     many = rows.ndim == 2 and len(rows) > 1
     if rows.device.type != "cpu" or rows.dtype != torch.float32 or not many or torch.is_grad_enabled():
         return F.linear(rows, weight, bias)
@@ -48,7 +63,13 @@ def linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def dense(head: nn.Sequential, precision: Precision = "float32") -> nn.Sequential:
     """The same head for inference, with `Dense` in place of its linear layers; other layers are shared."""
-    return nn.Sequential(*(Dense(layer, precision) if isinstance(layer, nn.Linear) else layer for layer in head))
+    return nn.Sequential(*(_dense_layer(layer, precision) for layer in head))
+
+
+def _dense_layer(layer: nn.Module, precision: Precision) -> nn.Module:
+    if isinstance(layer, nn.Sequential):
+        return dense(layer, precision)
+    return Dense(layer, precision) if isinstance(layer, nn.Linear) else layer
 
 
 def computes_bfloat16(device: torch.device) -> bool:
