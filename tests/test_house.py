@@ -22,7 +22,7 @@ FLOORS = (
     ("models",),
     ("classification", "detection"),
     ("benchmarks",),
-    ("demo",),
+    ("demo", "serve"),
     ("cli",),
     ("__main__",),
 )

@@ -12,6 +12,7 @@ import torch
 
 from spp_ops.cli._detection import proposals_option
 from spp_ops.cli._options import Command, Numbers
+from spp_ops.cli._runs import RunFolder
 from spp_ops.detection.detectors.base import Detector
 from spp_ops.detection.detectors.combined import CombinedDetector
 from spp_ops.detection.detectors.head import HeadPrecision
@@ -47,11 +48,11 @@ def detector_options(command: Command) -> Command:
         click.option(
             "--weights",
             "runs",
-            type=click.Path(path_type=Path),
+            type=RunFolder(),
             required=True,
             multiple=True,
             metavar="RUN",
-            help="A run's folder. Given more than once: the detectors are combined.",
+            help="A run's folder, or digits: the packaged detector. Given more than once: they are combined.",
         ),
         click.option("--score-threshold", type=float, help="Boxes that score less are dropped."),
         click.option("--scales", type=Numbers(), help="Shorter sides in pixels of the resized images."),

@@ -16,6 +16,7 @@ from spp_ops.engine.processes import is_first, rank
 
 # What bad input raises. Anything else is a bug, and its traceback is wanted.
 _INPUT_ERRORS = (ValueError, TypeError, OSError, ImportError)
+_EXTRAS = {"starlette": "serve", "uvicorn": "serve", "anyio": "serve"}  # that bring a library; others: system
 _FIRST_ONES_TIME = 5.0  # seconds in which torchrun ends the others after the first process has failed
 
 
@@ -58,7 +59,8 @@ def _advice(error: Exception) -> str:
     """What to install, where a library is missing that only some of the extras bring."""
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
-    return f"{error.name.partition('.')[0]} is needed for this, and not installed: pip install 'spp_ops[system]'"
+    library = error.name.partition(".")[0]
+    return f"{library} is needed for this, and not installed: pip install 'spp_ops[{_EXTRAS.get(library, 'system')}]'"
 
 
 def _is_lack_of_memory(error: Exception) -> bool:

@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,11 +23,12 @@ from spp_ops.detection.detections import Detections
 from spp_ops.detection.detectors.checkpoint import WEIGHTS_NAME
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.evaluation.evaluate import DetectionEvaluation, evaluate_detections
+from spp_ops.detection.pretrained import packaged_folder
 
 if TYPE_CHECKING:
     from spp_ops.demo.gallery import Shown
 
-FOLDER = Path(__file__).parents[1] / "detection" / "pretrained" / "digits"
+FOLDER = packaged_folder("digits")
 CLASSES = tuple("0123456789")
 IMAGES = {"train": 450, "test": 60}
 SEED = 0  # of the images

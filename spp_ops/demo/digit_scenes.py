@@ -54,16 +54,32 @@ def draw_scene(sources: Sources, sides: tuple[int, int], random: np.random.Gener
     for _ in range(random.integers(1, MOST + 1)):
         name = classes[random.integers(len(classes))]
         digit = sources.digits[name][random.integers(len(sources.digits[name]))]
-        shade = draw_digit(digit, _digit_height(min(width, height), random), random)
-        box = _place(shade, boxes, width, height, random)
+        box = add_digit(canvas, digit, _digit_height(min(width, height), random), boxes, random)
         if box is not None:
-            _paint(canvas, shade, box, random)
             boxes.append(box)
             names.append(name)
     if not boxes:  # the only one was too wide
         return draw_scene(sources, sides, random)
     pixels = canvas.clip(0, 255).round().astype(np.uint8)
     return Scene(pixels, np.array(boxes, np.float32), tuple(names))
+
+
+def add_digit(
+    canvas: npt.NDArray[np.float32],
+    digit: npt.NDArray[np.float64],
+    height: int,
+    taken: list[tuple[int, int, int, int]],
+    random: np.random.Generator,
+) -> tuple[int, int, int, int] | None:
+    """Draw a digit of this height on a canvas [H, W, 3], apart from boxes that are taken, and return its own box.
+
+    None: there is hardly a place.
+    """
+    shade = draw_digit(digit, height, random)
+    box = _place(shade, taken, canvas.shape[1], canvas.shape[0], random)
+    if box is not None:
+        _paint(canvas, shade, box, random)
+    return box
 
 
 def draw_digit(digit: npt.NDArray[np.float64], height: int, random: np.random.Generator) -> Shade:

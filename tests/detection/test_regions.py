@@ -1,5 +1,7 @@
 """From a photo to pooled rows: resizing, projection, and the choice of a map."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch import nn
 
 import spp_ops
 from spp_ops.detection import RCNNFeatures, RegionFeatures, WindowFeatures
+from spp_ops.detection.features.regions import ProjectionRule
 from spp_ops.models import SPPNet, zf5
 
 
@@ -59,16 +62,17 @@ def test_a_field_that_cannot_be_read_may_be_given(backbone: nn.Sequential) -> No
     torch.testing.assert_close(RegionFeatures(rolled, (3, 1), (120,))(photo(), windows()), expected)
 
 
-def test_each_window_is_pooled_from_the_map_its_area_suits(backbone: nn.Sequential) -> None:
+@pytest.mark.parametrize("rule", get_args(ProjectionRule))
+def test_each_window_is_pooled_from_the_map_its_area_suits(backbone: nn.Sequential, rule: ProjectionRule) -> None:
     scales = (60, 120, 240)
-    regions = RegionFeatures(backbone, (2, 1), scales, target_area=50.0**2)
+    regions = RegionFeatures(backbone, (2, 1), scales, target_area=50.0**2, projection=rule)
     rows = regions(photo(), windows())
     width, height = (windows()[:, 2:] - windows()[:, :2] + 1).unbind(1)
     distances = torch.stack([(width * height * (scale / 60) ** 2 - 50.0**2).abs() for scale in scales])
     chosen = distances.argmin(0)
     assert len(chosen.unique()) == 3
     for m, scale in enumerate(scales):
-        single = RegionFeatures(backbone, (2, 1), (scale,))(photo(), windows())
+        single = RegionFeatures(backbone, (2, 1), (scale,), projection=rule)(photo(), windows())
         torch.testing.assert_close(rows[chosen == m], single[chosen == m])
 
 

@@ -14,7 +14,7 @@ import spp_ops
 
 FOLDER = Path(spp_ops.__file__).parent / "detection"
 FLOORS = (
-    ("detections", "nms"),
+    ("detections", "nms", "pretrained"),
     ("boxes",),
     ("coco_results", "losses", "sampling", "visualize"),
     ("proposals",),
@@ -24,7 +24,7 @@ FLOORS = (
     ("joint", "staged"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-ROOMS = ("detectors", "evaluation", "features", "joint", "proposals", "staged")
+ROOMS = ("detectors", "evaluation", "features", "joint", "pretrained", "proposals", "staged")
 
 
 def room_of(path: Path) -> str:

@@ -85,6 +85,12 @@ class RegionFeatures:
         self.receptive_field = receptive_field or spp_ops.receptive_field(backbone)
         self._smallest = smallest_input(backbone)
 
+    @property
+    def projected_area(self) -> float:
+        """`target_area` in the unit in which the rule measures boxes: "rounded" knows no pixels, only cells."""
+        x, y = self.receptive_field.stride
+        return self.target_area / (x * y) if self.projection == "rounded" else self.target_area
+
     def __call__(self, image: Pixels, windows: Tensor) -> Tensor:
         """Pooled features of the windows of one image.
 
@@ -141,7 +147,7 @@ class RegionFeatures:
     def _used(self, windows: Tensor, rules: list[spp_ops.Projection]) -> set[int]:
         """Which maps windows are pooled from; the first one at least."""
         rois = F.pad(_checked(windows), (1, 0))
-        placed = place_boxes(rois, [(1, 1)] * len(rules), rules, 1, None, self.target_area)
+        placed = place_boxes(rois, [(1, 1)] * len(rules), rules, 1, None, self.projected_area)
         return {0, *(int(m) for m in placed.map.unique() if m >= 0)}
 
     def _blank(self, pixels: Tensor) -> Tensor:
@@ -152,13 +158,15 @@ class RegionFeatures:
         """[R, 4] windows in image pixels -> [R, C*M] features, each from the map its area suits best."""
         rois = F.pad(_checked(windows).to(scaled.maps[0].device), (1, 0))  # every window is on image 0
         return spp_ops.roi_spatial_pyramid_pool(
-            scaled.maps, rois, self.levels, scaled.projections, target_area=self.target_area, out=out
+            scaled.maps, rois, self.levels, scaled.projections, target_area=self.projected_area, out=out
         )
 
     def unique(self, scaled: ScaledMaps, windows: Tensor) -> UniqueWindows:
         """Which of the windows [R, 4] are pooled from different cells, or from different maps."""
         sizes = [(each.shape[2], each.shape[3]) for each in scaled.maps]
-        return unique_windows(_checked(windows).to(scaled.maps[0].device), sizes, scaled.projections, self.target_area)
+        return unique_windows(
+            _checked(windows).to(scaled.maps[0].device), sizes, scaled.projections, self.projected_area
+        )
 
     def score(
         self, scaled: ScaledMaps, windows: Tensor, head: Callable[[Tensor], Scores], chunk: int = CHUNK
