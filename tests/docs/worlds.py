@@ -68,4 +68,5 @@ WORLDS: dict[str, tuple[World, ...]] = {
     "docs/proposals.md": (photos, voc2007, coco_data),
     "docs/quickstart.md": (photos,),
     "docs/runs.md": (image_folders,),
+    "docs/tutorials/your_photos.md": (photos, detection_data),
 }
