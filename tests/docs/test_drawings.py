@@ -19,7 +19,6 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> object:
 
 def test_files_are_what_the_script_draws(pictures: object) -> None:
     drawn = {name: draw() for name, draw in pictures.DRAWINGS.items()}  # type: ignore[attr-defined]
-    assert {path.name for path in IMAGES.glob("*.svg")} == set(drawn)
     for name, text in drawn.items():
         assert (IMAGES / name).read_text(encoding="utf-8") == text, f"{name}: run python docs/site/drawings"
         root = ET.fromstring(text)
