@@ -177,7 +177,8 @@ def of_all_sizes(shortest: int, longest: int) -> BoxLaw:
 
     def boxes(image: tuple[int, int], count: int, generator: torch.Generator) -> Tensor:
         size = torch.tensor(image)
-        lengths = shortest * (longest / shortest) ** torch.rand(count, 1, generator=generator)
+        places = torch.randperm(count, generator=generator)[:, None] + torch.rand(count, 1, generator=generator)
+        lengths = shortest * (longest / shortest) ** (places / count)
         shapes = 2 ** (torch.rand(count, 1, generator=generator) - 0.5)
         sides = torch.minimum(torch.cat([lengths * shapes, lengths / shapes], 1).long(), size)
         low = (torch.rand(count, 2, generator=generator) * (size - sides + 1)).long()

@@ -1,4 +1,4 @@
-"""Convolution stacks of torchvision's networks, by name, with pretrained weights by name or from a file."""
+"""Convolution stacks of torchvision's and timm's networks, by name, with weights by name or from a file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from spp_ops.models.timm_backbones import is_timm_name, timm_backbone
+
 # The part of each family that gives feature maps. A max pooling at its end is left out: the pyramid takes its place.
 _FAMILIES = ("alexnet", "vgg", "squeezenet", "resnet", "resnext", "wide_resnet")
 _RUN_FILES = ("detector.safetensors", "checkpoint.pt")  # in a training run's folder, the first that is there
@@ -16,37 +18,45 @@ _RESNET_LAYERS = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3
 
 
 def backbone_names() -> list[str]:
-    """Names that `backbone` knows."""
+    """Names of torchvision's that `backbone` knows; it knows ``timm/NAME`` besides."""
     from torchvision import models
 
     return [name for name in models.list_models(module=models) if name.startswith(_FAMILIES)]
 
 
-def backbone(name: str, weights: str | os.PathLike[str] | None = None) -> nn.Sequential:
-    """Make the convolution stack of a torchvision network: images [N, 3, H, W] -> maps [N, C, h, w].
+def backbone(name: str, weights: str | os.PathLike[str] | None = None) -> nn.Module:
+    """Make the convolution stack of a network: images [N, 3, H, W] -> maps [N, C, h, w].
 
     Args:
-        name: one of `backbone_names()`: AlexNet, VGG, SqueezeNet, ResNet and their variants.
-        weights: None for random ones; the name of a torchvision entry ("IMAGENET1K_V1", "DEFAULT"), which torchvision
-            downloads once; or a file or run that `read_state_dict` reads.
+        name: one of `backbone_names()`: torchvision's AlexNet, VGG, SqueezeNet, ResNet and their variants; or
+            ``timm/NAME``, a convolutional network of timm's ("timm/convnext_atto"), which must be installed.
+        weights: None for random ones; the name of a torchvision entry ("IMAGENET1K_V1", "DEFAULT") or a tag of timm's
+            ("a1_in1k", "DEFAULT"), which are downloaded once; or a file or run that `read_state_dict` reads.
 
     Raises:
-        ValueError: the name or the entry is unknown, or the file does not hold this network's weights.
+        ValueError: the name or the entry is unknown, or the file does not hold this network's weights; or timm is not
+            installed.
         FileNotFoundError: there is no such file.
     """
+    if not is_timm_name(name) and name not in backbone_names():
+        raise ValueError(f"name: expected one of {', '.join(backbone_names())}, or timm/NAME, got {name!r}")
+    from_file = weights is not None and _is_file_name(weights)
+    layers = _made(name, None if weights is None or from_file else str(weights))
+    if weights is not None and from_file:
+        copy_weights(layers, read_state_dict(Path(weights)), f"{weights} does not fit {name}")
+    return layers
+
+
+def _made(name: str, entry: str | None) -> nn.Module:
+    """A stack with the weights of an entry, or random ones."""
+    if is_timm_name(name):
+        return timm_backbone(name, weights=entry)
     from torchvision.models import get_model
 
-    if name not in backbone_names():
-        raise ValueError(f"name: expected one of {', '.join(backbone_names())}, got {name!r}")
-    if weights is None or _is_file_name(weights):
-        layers = _convolutions(get_model(name, weights=None))
-        if weights is not None:
-            copy_weights(layers, read_state_dict(Path(weights)), f"{weights} does not fit {name}")
-        return layers
     try:
-        return _convolutions(get_model(name, weights=str(weights)))
+        return _convolutions(get_model(name, weights=entry))
     except (KeyError, ValueError) as error:
-        raise ValueError(f"weights: torchvision has no entry {weights!r} for {name}") from error
+        raise ValueError(f"weights: torchvision has no entry {entry!r} for {name}") from error
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

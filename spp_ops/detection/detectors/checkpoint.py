@@ -28,7 +28,7 @@ from spp_ops.detection.features.int8 import ByteWeights
 from spp_ops.engine.config import as_data
 from spp_ops.engine.files import atomic_write, write_json
 from spp_ops.engine.skeleton import skeleton
-from spp_ops.models import OWN_NETWORKS, backbone_names
+from spp_ops.models import known_names
 
 CONFIG_NAME = "detector.json"
 WEIGHTS_NAME = "detector.safetensors"
@@ -100,7 +100,7 @@ def _known(config: DetectorConfig, file: Path) -> RegionNet:
     """The network of a known backbone, without memory for its weights."""
     if not config.is_known:
         raise ValueError(
-            f"{file}: arch: expected one of {', '.join([*OWN_NETWORKS, *backbone_names()])}, got {config.arch!r}; "
+            f"{file}: arch: expected {known_names()}, got {config.arch!r}; "
             "a backbone of your own is given as SPPDetector.load(path, backbone=FUNCTION)"
         )
     try:

@@ -18,7 +18,7 @@ from spp_ops.detection.features.regions import FIVE_SCALES, TARGET_AREA, Project
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.proposals import from_data as proposals_from_data
 from spp_ops.engine.config import as_tuples, expect
-from spp_ops.models import OWN_NETWORKS, SPPNet, backbone_names, create
+from spp_ops.models import OWN_NETWORKS, SPPNet, create, is_known
 from spp_ops.models.backbones import copy_weights, read_state_dict
 
 
@@ -96,7 +96,7 @@ class DetectorConfig:
     @property
     def is_known(self) -> bool:
         """Whether `arch` says which backbone it is."""
-        return self.arch in OWN_NETWORKS or self.arch in backbone_names()
+        return is_known(self.arch)
 
     def build(
         self,
