@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    import supervision as sv
+
+_LAST_PIXEL = np.array([0, 0, 1, 1], np.float32)  # boxes here have it inside, supervision's end after it
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,38 @@ class Detections:
             np.array([each["score"] for each in data], np.float32),
             np.array([classes.index(each["class"]) for each in data], np.int64),
             classes,
+        )
+
+    @classmethod
+    def from_supervision(cls, found: sv.Detections, classes: tuple[str, ...]) -> Detections:
+        """Read detections of the library supervision.
+
+        Args:
+            found: with ``confidence``, and ``class_id``, which counts `classes`; its boxes end at the pixel after the
+                last.
+            classes: the classes' names.
+
+        Raises:
+            ValueError: it has no confidence or class_id, or they are not of these classes.
+        """
+        if found.confidence is None or found.class_id is None:
+            raise ValueError("found: expected detections with confidence and class_id")
+        boxes = np.asarray(found.xyxy, np.float32).reshape(-1, 4) - _LAST_PIXEL
+        labels = np.asarray(found.class_id, np.int64)
+        return cls(boxes, np.asarray(found.confidence, np.float32), labels, classes)
+
+    def as_supervision(self) -> sv.Detections:
+        """The same for the library supervision, which must be installed: for its annotators, trackers and metrics.
+
+        Its boxes end at the pixel after the last; ``data["class_name"]`` has the names.
+        """
+        import supervision
+
+        return supervision.Detections(
+            xyxy=self.boxes + _LAST_PIXEL,
+            confidence=self.scores,
+            class_id=self.labels,
+            data={"class_name": np.array(self.class_names, dtype=str)},
         )
 
     @property

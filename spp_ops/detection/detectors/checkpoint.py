@@ -4,7 +4,8 @@
 * ``detector.safetensors``: the tensors of the detector's `RegionNet` by name: ``backbone.*``, ``head.trunk.*``,
   ``head.score.*``, ``head.box.*``, ``head.row_scale``, ``head.box_std``. They are float32, or, in half the space,
   float16 but for vectors and single numbers. The matrices of ``head.trunk`` of a detector of precision "int8" are int8,
-  each with its rows' scales beside it, ``head.trunk.fc6.weight_scale``; the network gets their products.
+  each with its rows' scales beside it, ``head.trunk.fc6.weight_scale``; the network gets their products. The file's
+  metadata have the record too ("config", as JSON), so that it says by itself what it is.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ def save_detector(
         ValueError: the record does not give this network's backbone, so that it could not be loaded.
     """
     _refuse_other_backbone(config, net)
-    content = save(dict(_stored(net, half=half, in_bytes=config.precision == "int8")))
+    tensors = dict(_stored(net, half=half, in_bytes=config.precision == "int8"))
+    content = save(tensors, {"format": "pt", "library": "spp_ops", "config": json.dumps(as_data(config))})
     with atomic_write(Path(folder) / WEIGHTS_NAME) as temporary:
         temporary.write_bytes(content)
     write_json(

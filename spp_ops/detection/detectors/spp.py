@@ -17,6 +17,7 @@ from spp_ops.detection.detectors.base import Detector
 from spp_ops.detection.detectors.checkpoint import load_detector, save_detector
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.detectors.head import InferenceHead
+from spp_ops.detection.detectors.hub import OnTheHub
 from spp_ops.detection.detectors.inputs import Prepared, Windows, as_pixels, prepare
 from spp_ops.detection.detectors.learning import training_losses
 from spp_ops.detection.detectors.network import RegionNet
@@ -28,7 +29,7 @@ from spp_ops.detection.sampling import WindowSampling
 _GROUP = 65_536  # windows whose scores are kept at a time; equal ones are scored once within a group
 
 
-class SPPDetector(nn.Module, Detector):
+class SPPDetector(nn.Module, Detector, OnTheHub):
     """Finds objects in photos; a module like torchvision's detectors.
 
     `detect` takes one image by whatever name and finds its windows. Called as a module it takes a list of images, and
