@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 
 from spp_ops.detection.proposals import ProposalConfig
-from spp_ops.detection.proposals.config import Method
+from spp_ops.detection.proposals.config import LEARNED_LIMIT, Method
 from spp_ops.detection.proposals.precomputed import ENDINGS
 
 METHODS = tuple(method for method in get_args(Method) if method != "file")
@@ -23,7 +23,7 @@ class Proposals(click.ParamType):  # type: ignore[type-arg]  # generic from clic
         if isinstance(value, ProposalConfig):
             return value
         if value in METHODS:
-            return ProposalConfig(value)
+            return ProposalConfig(value, limit=LEARNED_LIMIT) if value == "learned" else ProposalConfig(value)
         file = Path(value)
         if file.suffix.lower() not in ENDINGS:
             known = ", ".join(METHODS)

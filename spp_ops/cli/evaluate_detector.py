@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ from spp_ops.detection.detectors.head import HeadPrecision
 from spp_ops.detection.detectors.inference import find_windows, run_detector
 from spp_ops.detection.evaluation.evaluate import evaluate_detections
 from spp_ops.detection.evaluation.report import class_table, evaluation_data, evaluation_table, save_curves
-from spp_ops.detection.proposals import ProposalConfig
+from spp_ops.detection.proposals import Boxes, ProposalConfig
 from spp_ops.engine.distributed import make_fabric
 from spp_ops.engine.files import write_json
 
@@ -113,8 +114,15 @@ def command(
     finally:
         console.print(class_table(evaluation))
         console.print(evaluation_table(evaluation, configs, name, paper=paper))
-        count = sum(map(len, boxes)) / len(labeled)
-        console.print(
-            f"an image: {count:.0f} windows in {seconds['windows']:.3f} s (0 where they were kept from before), "
-            f"detector {seconds['detector']:.3f} s"
-        )
+        console.print(_told(boxes, detector.proposals, seconds))
+
+
+def _told(boxes: Sequence[Boxes] | None, proposals: ProposalConfig, seconds: dict[str, float]) -> str:
+    """What an image's windows and detection took."""
+    if boxes is None:
+        return f"an image: at most {proposals.limit} learned windows and their detection, {seconds['detector']:.3f} s"
+    count = sum(map(len, boxes)) / len(boxes)
+    return (
+        f"an image: {count:.0f} windows in {seconds['windows']:.3f} s (0 where they were kept from before), "
+        f"detector {seconds['detector']:.3f} s"
+    )

@@ -6,16 +6,19 @@ import time
 from pathlib import Path
 
 import click
+import torch
 
 from spp_ops.cli._console import Output, table_progress, yellow_lines
 from spp_ops.cli._data import DataOptions, data_options
 from spp_ops.cli._detection import METHODS, Proposals
-from spp_ops.cli._options import examples
+from spp_ops.cli._options import device_option, examples
 from spp_ops.cli._outputs import output_options
 from spp_ops.cli._sources import Sources
 from spp_ops.datasets.detection import DetectionImages, Objects
 from spp_ops.datasets.labeled import readable
 from spp_ops.datasets.problems import Notice
+from spp_ops.detection.detectors.inference import propose_learned
+from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.proposals import ProposalConfig, propose
 from spp_ops.detection.proposals.recall import measure_recall, recall_table, save_recall
 from spp_ops.detection.proposals.writing import WRITERS, write_boxes
@@ -30,6 +33,7 @@ _ANNOTATIONS = frozenset({".csv", ".json", ".txt", ".xml", ".yaml", ".yml"})
         "propose data/VOC2007 --split trainval --out voc_2007_trainval.mat --method selective-search-quality",
         "propose --annotations train.json --images train2017 --windows 1000 --out proposals.pkl",
         "propose data/VOC2007 --split test --recall --plot recall.png",
+        "propose data/VOC2007 --split test --method learned --weights runs/joint --recall",
     )
 )
 @data_options
@@ -50,6 +54,9 @@ _ANNOTATIONS = frozenset({".csv", ".json", ".txt", ".xml", ".yaml", ".yml"})
     help="At most so many windows an image, the first ones.",
 )
 @click.option(
+    "--weights", type=click.Path(path_type=Path), metavar="RUN", help="The run whose detector proposes: method learned."
+)
+@click.option(
     "--side",
     type=click.IntRange(1),
     default=500,
@@ -66,12 +73,14 @@ _ANNOTATIONS = frozenset({".csv", ".json", ".txt", ".xml", ".yaml", ".yml"})
     "--workers", type=click.IntRange(0, 256), default=0, show_default=True, help="Processes that find windows; 0: all."
 )
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder for windows found.  [default: ~/.cache/spp_ops]")
+@device_option
 def command(
     *,
     source: DataOptions,
     split: str | None,
     method: ProposalConfig,
     windows: int,
+    weights: Path | None,
     side: int,
     recall: bool,
     out_path: Path | None,
@@ -79,25 +88,33 @@ def command(
     plot_path: Path | None,
     workers: int,
     cache: Path | None,
+    device: torch.device,
 ) -> None:
     """Find windows that may hold an object.
 
     DATA is detection data of any format, or images alone: a folder, a file, a pattern. The most promising windows come
     first. They are kept in --cache as they are found, so a run that was interrupted goes on from there. What --out
-    writes is read by --proposals of the other commands.
+    writes is read by --proposals of the other commands. Method learned asks the detector of a run, --weights.
     """
     recall = recall or json_path is not None or plot_path is not None
     if out_path is None and not recall:
         raise ValueError("out: expected --out FILE, --recall or both, got neither")
     if out_path is not None and out_path.suffix.lower() not in WRITERS:
         raise ValueError(f"out: expected a name ending in {', '.join(WRITERS)}, got {str(out_path)!r}")
+    if (method.method == "learned") != (weights is not None):
+        raise ValueError("weights: expected --weights RUN with --method learned, and with no other method")
     console = Output()
     images = _find_images(source, split, yellow_lines(console))
     if recall and not any(map(len, images.objects)):
         raise ValueError(f"recall: expected DATA with objects, got {source.source}")
     config = ProposalConfig(method.method, side, windows, method.file)
     begun = time.perf_counter()
-    boxes = propose(images.paths, config, cache=cache, workers=workers, progress=table_progress(console))
+    progress = table_progress(console)
+    if weights is None:
+        boxes = propose(images.paths, config, cache=cache, workers=workers, progress=progress)
+    else:
+        detector = SPPDetector.load(weights).to(device)
+        boxes = propose_learned(detector.changed(proposals=config), images.paths, progress=progress)
     seconds = time.perf_counter() - begun
     if out_path is not None:
         write_boxes(out_path, [path.name for path in images.paths], boxes, images.ids)

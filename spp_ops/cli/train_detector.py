@@ -23,6 +23,7 @@ from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.features.regions import ProjectionRule
 from spp_ops.detection.joint import train_joint
 from spp_ops.detection.proposals import ProposalConfig
+from spp_ops.detection.proposals.config import LEARNED_LIMIT
 from spp_ops.detection.staged import PRESETS, StagedJob, train_staged
 from spp_ops.engine.display import ConsoleProgress
 
@@ -81,6 +82,11 @@ _JOINT_HIDDEN: tuple[int, ...] = ()  # for few images; the paper's two layers co
     help="The rule from windows to cells of a map: the authors' code, the paper's journal version, Fast R-CNN.",
 )
 @proposals_option
+@click.option(
+    "--windows",
+    type=click.IntRange(1),
+    help=f"At most this many windows an image.  [default: {ProposalConfig.limit}; {LEARNED_LIMIT} learned ones]",
+)
 @click.option("--no-boxes", is_flag=True, help="Do not learn to correct windows.")
 @click.option("--resume", is_flag=True, help="Go on with the run in RUN, to the same result; more --epochs prolong it.")
 @click.option("--deterministic", is_flag=True, help="On a GPU: the same result from every run, for some speed.")
@@ -107,6 +113,7 @@ def command(
     scales: tuple[int, ...],
     projection: ProjectionRule,
     proposals: ProposalConfig | None,
+    windows: int | None,
     no_boxes: bool,
     resume: bool,
     deterministic: bool,
@@ -130,13 +137,16 @@ def command(
     if not any(map(len, labeled.objects)):
         raise ValueError(f"{source.source}: expected objects to learn from, found none in {len(labeled)} images")
     progress = ConsoleProgress(console)
+    proposals = proposals or ProposalConfig()
+    if pipeline == "staged" and proposals.method == "learned":
+        raise ValueError("--proposals learned: windows are learned by --pipeline joint alone, given with staged")
     detector = DetectorConfig(
         labeled.classes,
         arch,
         levels,
         scales=scales,
         projection=projection,
-        proposals=proposals or ProposalConfig(),
+        proposals=proposals if windows is None else replace(proposals, limit=windows),
     )
     if pipeline == "staged":
         config = replace(PRESETS[given.get("preset", "small")], seed=seed)

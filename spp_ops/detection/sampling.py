@@ -30,6 +30,8 @@ class WindowSampling:
             mining; Shrivastava et al., 2016); 1: all of them.
         object_copies: windows made from each object's own box, besides the box itself.
         object_shift: their sides are moved by up to this share of the box's extent.
+        proposals_per_image: learned proposals of each image that its windows are drawn from, the likeliest.
+        anchors_per_image: anchors of each image that proposals are learned from.
     """
 
     windows_per_image: int = 512
@@ -39,9 +41,12 @@ class WindowSampling:
     hard_share: float = 0.125
     object_copies: int = 3
     object_shift: float = 0.15
+    proposals_per_image: int = 1000
+    anchors_per_image: int = 256
 
     def __post_init__(self) -> None:
-        expect(self.windows_per_image >= 1, "windows_per_image", "at least 1", self.windows_per_image)
+        for name in ("windows_per_image", "proposals_per_image", "anchors_per_image"):
+            expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         for name in ("positive_share", "positive_iou", "hard_share"):
             expect(0 < getattr(self, name) <= 1, name, "a number above 0, up to 1", getattr(self, name))
         low, high = self.negative_range
@@ -130,6 +135,14 @@ def _draw(wanted: Tensor, count: int, generator: torch.Generator) -> Tensor:
     rows = wanted.nonzero()[:, 0]
     order = torch.randperm(len(rows), generator=generator)[:count].to(rows.device)
     return rows[order]
+
+
+class Shown(NamedTuple):
+    """The objects of an image, as they are learned."""
+
+    boxes: Tensor  # [G, 4]
+    labels: Tensor  # int64 [G], classes from 0
+    difficult: Tensor  # [D, 4], objects to be ignored
 
 
 class Drawn(NamedTuple):

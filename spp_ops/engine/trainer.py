@@ -60,8 +60,8 @@ class Trainer(ABC, Generic[Batch]):
         too_fast: says which setting is to be smaller where the loss is no longer finite.
     """
 
-    names: ClassVar[tuple[str, ...]]
-    losses: ClassVar[int] = 1  # how many of the numbers must be finite
+    names: tuple[str, ...]
+    losses: int = 1  # how many of the numbers must be finite
     order: ClassVar[Purpose]  # of the seed of the rows' order
     noise: ClassVar[Purpose]  # of the seed of what else is drawn in a step
 

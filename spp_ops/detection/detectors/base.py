@@ -34,7 +34,7 @@ class Detector(ABC):
         Args:
             image: path of a file, a Pillow image, or a uint8 array [H, W] (gray) or [H, W, 3] (RGB).
             windows: [R, 4] x1, y1, x2, y2 in 0-based pixels of the upright image, last pixels included; None: what
-                `proposals` finds.
+                `proposals` finds, or the detector's own network proposes.
 
         Returns:
             The objects, best first.

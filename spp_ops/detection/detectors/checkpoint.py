@@ -2,10 +2,11 @@
 
 * ``detector.json``: ``format`` (1), ``weights_sha256`` (of the other file) and ``config``, `DetectorConfig`'s fields.
 * ``detector.safetensors``: the tensors of the detector's `RegionNet` by name: ``backbone.*``, ``head.trunk.*``,
-  ``head.score.*``, ``head.box.*``, ``head.row_scale``, ``head.box_std``. They are float32, or, in half the space,
-  float16 but for vectors and single numbers. The matrices of ``head.trunk`` of a detector of precision "int8" are int8,
-  each with its rows' scales beside it, ``head.trunk.fc6.weight_scale``; the network gets their products. The file's
-  metadata have the record too ("config", as JSON), so that it says by itself what it is.
+  ``head.score.*``, ``head.box.*``, ``head.row_scale``, ``head.box_std``, and ``proposer.*`` where windows are learned.
+  They are float32, or, in half the space, float16 but for vectors and single numbers. The matrices of ``head.trunk`` of
+  a detector of precision "int8" are int8, each with its rows' scales beside it, ``head.trunk.fc6.weight_scale``; the
+  network gets their products. The file's metadata have the record too ("config", as JSON), so that it says by itself
+  what it is.
 """
 
 from __future__ import annotations

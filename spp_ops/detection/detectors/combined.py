@@ -18,8 +18,9 @@ from spp_ops.detection.proposals import ProposalConfig
 class CombinedDetector(Detector):
     """Detectors of the same classes, whose boxes are put together before non-maximum suppression.
 
-    Windows are found once for all of them, and detectors with equal convolutions and scales share their maps. Each
-    keeps its own score threshold; the first one's IoU and number of boxes hold for the union.
+    Windows are found once for all of them, and detectors with equal convolutions and scales share their maps. Where
+    windows are learned, all look at what each proposes. Each keeps its own score threshold; the first one's IoU and
+    number of boxes hold for the union.
 
     Attributes:
         detectors: as given.
@@ -56,15 +57,16 @@ class CombinedDetector(Detector):
     def find(self, image: Prepared) -> Detections:
         """Find the objects in an image that has been read already."""
         pixels, windows = image
-        if len(windows) == 0:
+        if windows is not None and len(windows) == 0:
             return Detections.none(self.classes)
-        maps: dict[int, ScaledMaps] = {}
-        parts: list[Candidates] = []
+        own: dict[int, ScaledMaps] = {}
         for row, detector in enumerate(self.detectors):
-            source = self._maps_of[row]
-            if source == row:
-                maps[row] = detector.maps(pixels)
-            parts.append(detector.candidates(pixels, windows, maps[source]))
+            if self._maps_of[row] == row:
+                own[row] = detector.maps(pixels)
+        members = [(detector, own[source]) for detector, source in zip(self.detectors, self._maps_of, strict=True)]
+        if windows is None:
+            windows = torch.cat([detector.propose(pixels, maps)[0] for detector, maps in members])
+        parts = [detector.candidates(pixels, windows, maps) for detector, maps in members]
         return select(Candidates.union(parts), self.detectors[0].config)
 
 

@@ -14,12 +14,15 @@ from torch import nn
 from spp_ops.datasets.image import IMAGENET_NORMALIZATION, Normalization
 from spp_ops.detection.detectors.head import HeadPrecision
 from spp_ops.detection.detectors.network import BoxInput, RegionHead, RegionNet, ScoreKind
+from spp_ops.detection.detectors.proposer import ProposerConfig
 from spp_ops.detection.features.regions import FIVE_SCALES, TARGET_AREA, ProjectionRule, RegionFeatures
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.proposals import from_data as proposals_from_data
 from spp_ops.engine.config import as_tuples, expect
 from spp_ops.models import OWN_NETWORKS, SPPNet, create, is_known
 from spp_ops.models.backbones import copy_weights, read_state_dict
+
+_RECORDS = ("proposals", "proposer", "normalization")  # fields that are records themselves
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class DetectorConfig:
             "receptive_field" alone.
         projection: the rule from windows to cells; see `RegionFeatures`.
         proposals: which windows are looked at.
+        proposer: how the network proposes windows; None: it does not.
         score_threshold: boxes below this score are dropped: a probability or a margin, as `score` says.
         nms_iou: of two boxes of a class that overlap by more than this, the better one stays.
         most: boxes kept a class and image.
@@ -63,6 +67,7 @@ class DetectorConfig:
     inset: float = 6.5
     projection: ProjectionRule = "receptive_field"
     proposals: ProposalConfig = field(default_factory=ProposalConfig)
+    proposer: ProposerConfig | None = None
     score_threshold: float = 0.05
     nms_iou: float = 0.3
     most: int = 100
@@ -133,7 +138,7 @@ class DetectorConfig:
             box_input=self.box_input,
             ranks=self.ranks,
         )
-        region_net = RegionNet(net, head)
+        region_net = RegionNet(net, head, self.proposer)
         if weights is not None and not outside:
             copy_weights(region_net.backbone, read_state_dict(Path(weights)), f"{weights} does not fit {self.arch}")
         return region_net
@@ -164,11 +169,13 @@ def from_data(data: Mapping[str, Any]) -> DetectorConfig:
     unknown = sorted(set(data) - {known.name for known in fields(DetectorConfig)})
     if unknown:
         raise ValueError(f"{unknown[0]}: a detector has no such field")
-    values = {name: as_tuples(value) for name, value in data.items() if name not in ("proposals", "normalization")}
+    values = {name: as_tuples(value) for name, value in data.items() if name not in _RECORDS}
     proposals = proposals_from_data(data["proposals"]) if "proposals" in data else ProposalConfig()
-    pixels = data.get("normalization")
-    normalization = None if pixels is None else Normalization(**{name: as_tuples(pixels[name]) for name in pixels})
-    return DetectorConfig(**values, proposals=proposals, normalization=normalization)
+    inner: dict[str, Any] = {}
+    for name, record in (("normalization", Normalization), ("proposer", ProposerConfig)):
+        value = data.get(name)
+        inner[name] = None if value is None else record(**{key: as_tuples(value[key]) for key in value})
+    return DetectorConfig(**values, proposals=proposals, **inner)
 
 
 def _counts(value: object) -> bool:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from spp_ops.datasets.detection import DetectionImages
+from spp_ops.datasets.image import load_image
 from spp_ops.detection.detections import Detections
 from spp_ops.detection.detectors.base import Detector
 from spp_ops.detection.detectors.inputs import ahead, prepare
+from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.proposals import Boxes, propose
 from spp_ops.engine.progress import Progress
 
@@ -28,13 +30,28 @@ def find_windows(
     workers: int = 0,
     fabric: Fabric | None = None,
     progress: Progress | None = None,
-) -> list[Boxes]:
-    """The windows that a detector looks at, of each image: `propose`, the images shared by all processes."""
+) -> list[Boxes] | None:
+    """The windows that a detector looks at, of each image: `propose`, the images shared by all processes.
+
+    None where the detector's network proposes them as it looks at the images.
+    """
+    if detector.proposals.method == "learned":
+        return None
     paths = [images.paths[row] for row in _share(len(images), fabric)]
     if workers == 0 and fabric is not None and fabric.world_size > 1:
         workers = max((os.cpu_count() or 1) // fabric.world_size, 1)
     mine = propose(paths, detector.proposals, cache=cache, workers=workers, progress=progress)
     return _everyone(mine, len(images), fabric)
+
+
+def propose_learned(detector: SPPDetector, paths: Sequence[Path], *, progress: Progress | None = None) -> list[Boxes]:
+    """The windows [R, 4] that a detector's own network proposes on each image, the likeliest first."""
+    found = []
+    with (progress or Progress()).work("proposals", len(paths)) as work:
+        for pixels in ahead(load_image, paths, 1):
+            found.append(detector.propose(pixels)[0].cpu().numpy())
+            work.advance()
+    return found
 
 
 def run_detector(
@@ -69,9 +86,9 @@ def run_detector(
         raise ValueError(f"images: expected the detector's classes ({expected}), got {got}")
     if windows is None:
         windows = find_windows(detector, images, cache=cache, workers=workers, fabric=fabric)
-    if len(windows) != len(images):
+    if windows is not None and len(windows) != len(images):
         raise ValueError(f"windows: expected some for each of {len(images)} images, got {len(windows)}")
-    given = windows
+    given: Sequence[Boxes | None] = [None] * len(images) if windows is None else windows
     mine = []
     rows = _share(len(images), fabric)
     for image in ahead(lambda row: prepare(images.paths[row], given[row], detector.proposals), rows, 1):

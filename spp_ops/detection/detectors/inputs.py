@@ -28,7 +28,7 @@ class Prepared(NamedTuple):
     """An image and the windows to be looked at."""
 
     pixels: Pixels
-    windows: Tensor  # [R, 4] float32, on the CPU
+    windows: Tensor | None  # [R, 4] float32, on the CPU; None: what the detector's network proposes
 
 
 def prepare(image: ImageSource, windows: Windows | None, proposals: ProposalConfig) -> Prepared:
@@ -41,6 +41,8 @@ def prepare(image: ImageSource, windows: Windows | None, proposals: ProposalConf
     pixels = load_image(image)
     if windows is not None:
         return Prepared(pixels, checked_windows(windows))
+    if proposals.method == "learned":
+        return Prepared(pixels, None)
     if proposals.file is None:
         boxes = make_proposer(proposals)(pixels)
     elif isinstance(image, str | os.PathLike):

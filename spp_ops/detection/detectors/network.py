@@ -8,7 +8,8 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from spp_ops._core.checks import Levels
+from spp_ops._core.checks import Levels, level_pairs
+from spp_ops.detection.detectors.proposer import ProposerConfig, RegionProposer
 from spp_ops.detection.features.low_rank import LowRankLinear
 from spp_ops.models import SPPNet
 from spp_ops.models.spp_net import fully_connected
@@ -106,18 +107,20 @@ class RegionNet(nn.Module):
     Attributes:
         backbone: convolution stack.
         head: of the windows' pooled rows.
+        proposer: finds windows on the backbone's maps; None: they come from elsewhere.
         levels: the pyramid.
         normalization: how the backbone wants its pixels.
 
     Args:
         net: gives backbone, pyramid and normalization; its head is not used.
         head: as above; a `RegionHead` of `net.pooled_features` numbers a row.
+        proposer: how windows are proposed; None: not at all.
 
     Raises:
         ValueError: `net` has no pyramid, or gives rows of another length than the head takes.
     """
 
-    def __init__(self, net: SPPNet, head: RegionHead) -> None:
+    def __init__(self, net: SPPNet, head: RegionHead, proposer: ProposerConfig | None = None) -> None:
         super().__init__()
         if net.levels is None:
             raise ValueError("net: expected one with a pyramid, got one without")
@@ -127,3 +130,5 @@ class RegionNet(nn.Module):
         self.levels: Levels = net.levels
         self.normalization = net.normalization
         self.head = head
+        channels = net.pooled_features // sum(rows * columns for rows, columns in level_pairs(net.levels))
+        self.proposer = None if proposer is None else RegionProposer(channels, proposer)

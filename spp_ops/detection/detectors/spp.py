@@ -22,6 +22,7 @@ from spp_ops.detection.detectors.inputs import Prepared, Windows, as_pixels, pre
 from spp_ops.detection.detectors.learning import training_losses
 from spp_ops.detection.detectors.network import RegionNet
 from spp_ops.detection.detectors.postprocess import Candidates, candidates, select
+from spp_ops.detection.detectors.proposer import propose
 from spp_ops.detection.features.regions import ScaledMaps
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.sampling import WindowSampling
@@ -59,6 +60,8 @@ class SPPDetector(nn.Module, Detector, OnTheHub):
         super().__init__()
         if chunk < 1:
             raise ValueError(f"chunk: expected at least 1 window, got {chunk}")
+        if config.proposals.method == "learned" and net.proposer is None:
+            raise ValueError("proposals: expected a method, as the network has not learned to propose, got 'learned'")
         self.config = config
         self.net = net
         self.eval()
@@ -158,15 +161,41 @@ class SPPDetector(nn.Module, Detector, OnTheHub):
     def find(self, image: Prepared) -> Detections:
         """Find the objects in an image that has been read already."""
         pixels, windows = image
-        if len(windows) == 0:
+        if windows is not None and len(windows) == 0:
             return Detections.none(self.classes)
-        return select(self.candidates(pixels, windows, self.maps(pixels, windows)), self.config)
+        maps = self.maps(pixels, windows)
+        looked_at = self.propose(pixels, maps)[0] if windows is None else windows
+        return select(self.candidates(pixels, looked_at, maps), self.config)
 
     @torch.inference_mode()
     def maps(self, pixels: Pixels, windows: Tensor | None = None) -> ScaledMaps:
         """Run the convolutions, once a scale; with `windows`, at the scales that these need."""
         with _evaluating(self.net.backbone):
             return self.features.maps(self.features.resized(pixels), windows)
+
+    @torch.inference_mode()
+    def propose(self, pixels: Pixels, maps: ScaledMaps | None = None) -> tuple[Tensor, Tensor]:
+        """Propose windows by the detector's own network.
+
+        Args:
+            pixels: uint8 [H, W, 3], RGB.
+            maps: what `maps` gives for them, where that is known.
+
+        Returns:
+            At most `proposals.limit` windows [R, 4] x1, y1, x2, y2 in 0-based pixels, last pixels included; and [R],
+            logits of the probability that they hold an object. The likeliest come first.
+
+        Raises:
+            ValueError: it has not learned to.
+        """
+        proposer = self.net.proposer
+        if proposer is None:
+            raise ValueError("proposals: expected a detector that has learned to propose windows, got one that has not")
+        maps = self.maps(pixels) if maps is None else maps
+        size = pixels.shape[0], pixels.shape[1]
+        return propose(
+            proposer, maps.maps, maps.image_scales, self.features.receptive_field, size, self.proposals.limit
+        )
 
     @torch.inference_mode()
     def candidates(self, pixels: Pixels, windows: Tensor, maps: ScaledMaps) -> Candidates:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 import torch
@@ -32,10 +32,15 @@ class ScaledMaps:
 
     maps: list[Tensor]  # [1, C, h, w] each
     projections: list[spp_ops.Projection]
+    image_scales: list[tuple[float, float]]  # of each resized image: its size (x, y) relative to the original
+
+    def detached(self) -> ScaledMaps:
+        """Return the maps without what they were computed from."""
+        return replace(self, maps=[each.detach() for each in self.maps])
 
     def to(self, dtype: torch.dtype) -> ScaledMaps:
         """Return the maps in another type; nothing is copied where they are of it."""
-        return ScaledMaps([each.to(dtype) for each in self.maps], self.projections)
+        return replace(self, maps=[each.to(dtype) for each in self.maps])
 
 
 class RegionFeatures:
@@ -130,9 +135,8 @@ class RegionFeatures:
         rules = [self.project(image_scale) for _, image_scale in resized]
         stack = Strips(self.backbone)
         wanted = set(range(len(rules))) if windows is None else self._used(windows, rules)
-        return ScaledMaps(
-            [stack(pixels) if m in wanted else self._blank(pixels) for m, (pixels, _) in enumerate(resized)], rules
-        )
+        maps = [stack(pixels) if m in wanted else self._blank(pixels) for m, (pixels, _) in enumerate(resized)]
+        return ScaledMaps(maps, rules, [image_scale for _, image_scale in resized])
 
     def project(self, image_scale: tuple[float, float]) -> spp_ops.Projection:
         """Return the rule for an image that was resized by these factors (x, y)."""

@@ -44,6 +44,10 @@ class JointConfig(WindowSampling):
         row_rms: root mean square that pooled rows are scaled to before the head, by a factor measured at the start; the
             smaller, the slower the head's lowest layer learns.
         box_weight: of the boxes' loss; that of the classes' has 1.
+        score_first: where only the hardest windows count (`hard_share`), all are scored without gradients, and those
+            that count are pooled once more to learn from: less than half the work for the same losses, but for dropout.
+        proposal_weight: of the losses of learned proposals.
+        proposal_lr: learning rate of their layers relative to the head's.
         box_beta: error, in standard deviations of typical corrections, from which the boxes' loss is linear.
         ema: decay a step of a moving average of the weights, which is then the detector's; 0: none.
         precision: of the arithmetic: "32-true", "bf16-mixed" or "16-mixed".
@@ -67,6 +71,9 @@ class JointConfig(WindowSampling):
     clip_norm: float = 10.0
     row_rms: float = 1.0
     box_weight: float = 1.0
+    score_first: bool = True
+    proposal_weight: float = 1.0
+    proposal_lr: float = 1.0
     box_beta: float = 1.0
     ema: float = 0.0
     precision: Precision = "32-true"
@@ -83,7 +90,8 @@ class JointConfig(WindowSampling):
             expect(0 < getattr(self, name) < math.inf, name, "a positive number", getattr(self, name))
         expect_schedule(self.warmup, self.milestones)
         expect(self.clip_norm > 0, "clip_norm", "a positive number", self.clip_norm)  # inf clips nothing
-        expect(0 <= self.box_weight < math.inf, "box_weight", "0 or more", self.box_weight)
+        for name in ("box_weight", "proposal_weight", "proposal_lr"):
+            expect(0 <= getattr(self, name) < math.inf, name, "0 or more", getattr(self, name))
         for name in ("momentum", "ema"):
             expect(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1", getattr(self, name))
         expect(0 <= self.dropout < 1, "dropout", "a number from 0 to below 1", self.dropout)
@@ -92,5 +100,5 @@ class JointConfig(WindowSampling):
 
 
 def joint_from_data(data: Mapping[str, Any]) -> JointConfig:
-    """Invert `spp_ops.engine.config.as_data`."""
-    return from_data(JointConfig, data)
+    """Invert `spp_ops.engine.config.as_data`. Runs that know nothing of `score_first` began without it."""
+    return from_data(JointConfig, {"score_first": False, **data})

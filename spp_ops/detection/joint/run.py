@@ -16,12 +16,12 @@ from spp_ops.detection.detectors.inference import run_detector
 from spp_ops.detection.detectors.network import RegionNet
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.evaluation.evaluate import evaluate_detections
-from spp_ops.detection.features.regions import RegionFeatures
+from spp_ops.detection.joint.anchors import fit_proposer
 from spp_ops.detection.joint.checkpoint import JointCheckpoint
 from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.joint.history import save_history_plot
 from spp_ops.detection.joint.samples import TrainingSamples
-from spp_ops.detection.joint.training import JointTrainer
+from spp_ops.detection.joint.training import LOSSES, PROPOSAL_LOSSES, JointTrainer
 from spp_ops.detection.proposals import Boxes, propose
 from spp_ops.detection.sampling import data_hash
 from spp_ops.engine.checkpoint import FILE_NAME
@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 _SCALE_IMAGES, _SCALE_WINDOWS = 8, 64  # that the size of pooled rows is measured on
+_SCALAR_NAMES = {
+    "class_loss": "loss/classes",
+    "box_loss": "loss/boxes",
+    "objectness_loss": "loss/objectness",
+    "anchor_loss": "loss/anchors",
+    "gradient": "gradient/last_convolution",
+}
 
 
 @dataclass(frozen=True)
@@ -85,9 +92,12 @@ def train_joint(
         raise ValueError(f"score: expected 'softmax' for joint training, got {detector.score!r}")
     fabric = make_fabric(device, config.precision)
     progress = progress if progress is not None and fabric.is_global_zero else Progress()
+    if detector.proposals.method == "learned" and detector.proposer is None:
+        detector = replace(detector, proposer=fit_proposer(images, config.scales, detector.longest))
     with run_folder(job.out, active=fabric.is_global_zero):
         saved = _saved_run(job, detector)
         if saved is not None:
+            config = replace(config, score_first=saved.training.score_first)  # to the bit as the run began
             config = settings_to_go_on_with(config, saved.training)
         windows = _propose(images, detector, job, fabric, progress)
         hashed = _hash(images, windows)
@@ -97,9 +107,10 @@ def train_joint(
         net = detector.build(None if saved else job.weights, config.dropout).to(fabric.device)
         net.backbone.to(memory_format=torch.channels_last)  # as its pixels are
         features = [replace(detector, scales=(scale,)).features(net) for scale in config.scales]
+        middle = config.scales[len(config.scales) // 2]
         if saved is None:
             say_random_weights(job.weights, detector.arch, progress, frozen=config.backbone_lr == 0)
-            set_row_scale(net, features[len(features) // 2], images, windows, config.row_rms)
+            set_scales(SPPDetector(replace(detector, scales=(middle,)), net), images, windows, config.row_rms)
         trainer = JointTrainer(net, features, TrainingSamples(images, windows, config), config, fabric)
         average = None if trainer.average is None else trainer.average.module
         tested = net if average is None else average
@@ -111,11 +122,14 @@ def train_joint(
             JointCheckpoint(detector, config, hashed, *tensors, state, run.history).save(job.out)
 
         def test(epoch: int) -> dict[str, float]:
-            if val_images is None or tests is None or (epoch + 1) % job.validate_every:
+            if val_images is None or (epoch + 1) % job.validate_every:
                 return {}
             return {"val_map": mean_ap(SPPDetector(detector, tested), val_images, tests, fabric, progress)}
 
-        run = Run(job, trainer, config.epochs, save, progress, test=test, scalars=lambda steps: _scalars(steps, config))
+        def scalars(steps: Sequence[Numbers]) -> dict[str, list[float]]:
+            return _scalars(steps, trainer.names, config)
+
+        run = Run(job, trainer, config.epochs, save, progress, test=test, scalars=scalars)
         if saved is not None:
             run.go_on(saved)
         run.train()
@@ -130,14 +144,14 @@ def train_joint(
 
 
 def mean_ap(
-    detector: SPPDetector, images: DetectionImages, windows: Sequence[Boxes], fabric: Fabric, progress: Progress
+    detector: SPPDetector, images: DetectionImages, windows: Sequence[Boxes] | None, fabric: Fabric, progress: Progress
 ) -> float:
     """Mean average precision by Pascal VOC 2007's rule, in percent; all processes share the images.
 
     Args:
         detector: on the device of `fabric`.
         images: what to test on.
-        windows: proposals [R, 4] of each image.
+        windows: proposals [R, 4] of each image; None: what the detector itself proposes.
         fabric: launched.
         progress: told how far it is.
     """
@@ -146,45 +160,59 @@ def mean_ap(
     return 100 * evaluate_detections(images, found).eleven_point
 
 
-def set_row_scale(
-    net: RegionNet, features: RegionFeatures, images: DetectionImages, windows: Sequence[Boxes], rms: float
-) -> None:
-    """Make the head scale pooled rows to this root mean square, as measured on some windows of some images."""
+def set_scales(detector: SPPDetector, images: DetectionImages, windows: Sequence[Boxes] | None, row_rms: float) -> None:
+    """Make the head scale pooled rows, and what proposes windows its maps, as measured on some images.
+
+    Args:
+        detector: untrained, at one scale.
+        images: trained on.
+        windows: proposals [R, 4] of each image; None: what the untrained detector proposes.
+        row_rms: root mean square of rows that is wanted; that of maps is 1.
+    """
+    net = detector.net
     rows = range(0, len(images), max(len(images) // _SCALE_IMAGES, 1))
-    squares = []
+    squares, of_maps = [], []
     with torch.inference_mode():
-        net.eval()
         for row in rows:
-            boxes = torch.from_numpy(windows[row])
+            pixels = load_image(images.paths[row])
+            maps = detector.maps(pixels)
+            of_maps.append(maps.maps[0].double().square().flatten())
+            boxes = detector.propose(pixels, maps)[0] if windows is None else torch.from_numpy(windows[row])
             some = boxes[:: max(len(boxes) // _SCALE_WINDOWS, 1)]
-            squares.append(features(load_image(images.paths[row]), some).double().square().flatten())
-        mean = torch.cat(squares).mean()
+            squares.append(detector.features.pool(maps, some).double().square().flatten())
+        mean, of_map = (torch.cat(each).mean() for each in (squares, of_maps))
     if mean > 0:
-        net.head.row_scale.fill_(rms * float(mean.rsqrt()))
+        net.head.row_scale.fill_(row_rms * float(mean.rsqrt()))
+    if net.proposer is not None and of_map > 0:
+        net.proposer.map_scale.fill_(float(of_map.rsqrt()))
 
 
-def _scalars(steps: Sequence[Numbers], config: JointConfig) -> dict[str, list[float]]:
-    classes, boxes, gradient = (list(column) for column in zip(*steps, strict=True))
-    total = [one + config.box_weight * other for one, other in zip(classes, boxes, strict=True)]
-    return {
-        "loss/step": total,
-        "loss/classes": classes,
-        "loss/boxes": boxes,
-        "gradient/last_convolution": gradient,
-    }
+def _scalars(steps: Sequence[Numbers], names: Sequence[str], config: JointConfig) -> dict[str, list[float]]:
+    found = {name: list(column) for name, column in zip(names, zip(*steps, strict=True), strict=True)}
+    weights = {"box_loss": config.box_weight} | dict.fromkeys(PROPOSAL_LOSSES, config.proposal_weight)
+    losses = [name for name in names if name in (*LOSSES, *PROPOSAL_LOSSES)]
+    total = [sum(weights.get(name, 1.0) * found[name][step] for name in losses) for step in range(len(steps))]
+    named = {_SCALAR_NAMES[name]: found[name] for name in names}
+    return {"loss/step": total, **named}
 
 
-def _hash(images: DetectionImages, windows: Sequence[Boxes]) -> str:
-    rows = zip(images.paths, images.objects, windows, strict=True)
+def _hash(images: DetectionImages, windows: Sequence[Boxes] | None) -> str:
+    given = [()] * len(images) if windows is None else [(boxes,) for boxes in windows]
+    rows = zip(images.paths, images.objects, given, strict=True)
     return data_hash(
-        (path.name, (objects.boxes, objects.labels, objects.difficult, boxes)) for path, objects, boxes in rows
+        (path.name, (objects.boxes, objects.labels, objects.difficult, *boxes)) for path, objects, boxes in rows
     )
 
 
 def _propose(
     images: DetectionImages, detector: DetectorConfig, job: JointJob, fabric: Fabric, progress: Progress
-) -> list[Boxes]:
-    """Find windows, on one process of each machine; the others read what it left in the cache."""
+) -> list[Boxes] | None:
+    """Find windows, on one process of each machine; the others read what it left in the cache.
+
+    None where they are learned.
+    """
+    if detector.proposals.method == "learned":
+        return None
     with fabric.rank_zero_first(local=True):
         return propose(images.paths, detector.proposals, cache=job.cache, progress=progress)
 

@@ -18,10 +18,11 @@ from spp_ops.datasets.image import Pixels, load_image
 from spp_ops.detection.boxes import flip_boxes
 from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.proposals import Boxes
-from spp_ops.detection.sampling import Drawn, draw_object_windows
+from spp_ops.detection.sampling import Drawn, Shown, draw_object_windows
 from spp_ops.engine.seeds import Purpose, seed_of
 
 KEPT_BYTES = 2**30  # of decoded images
+_NOTHING = Drawn(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4))
 
 
 class Sample(NamedTuple):
@@ -32,6 +33,8 @@ class Sample(NamedTuple):
     windows: Tensor  # float32 [R, 4] x1, y1, x2, y2 in pixels
     labels: Tensor  # int64 [R]: 0 for the background, else the class + 1
     targets: Tensor  # float32 [R, 4]: corrections that take windows to their objects; 0 for the background's
+    shown: Shown | None = None  # where windows are learned: they are drawn in the step, and there are none yet
+    seed: int = 0  # of what is drawn in the step
 
 
 class TrainingSamples(Dataset[Sample]):
@@ -39,11 +42,11 @@ class TrainingSamples(Dataset[Sample]):
 
     Args:
         images: what is trained on.
-        windows: proposals [R, 4] of each image.
+        windows: proposals [R, 4] of each image; None: the network proposes them in the step.
         config: how windows are drawn.
     """
 
-    def __init__(self, images: DetectionImages, windows: Sequence[Boxes], config: JointConfig) -> None:
+    def __init__(self, images: DetectionImages, windows: Sequence[Boxes] | None, config: JointConfig) -> None:
         self._images = images
         self._windows = windows
         self._config = config
@@ -65,14 +68,20 @@ class TrainingSamples(Dataset[Sample]):
         scale = int(torch.randint(len(config.scales), (), generator=generator))
         flipped = config.flip and bool(torch.rand((), generator=generator) < 0.5)
         pixels = torch.from_numpy(self._load(row))
-        drawn = self._draw(row, pixels.shape[0], pixels.shape[1], generator)
+        height, width, _ = pixels.shape
+        shown = self._shown(row)
+        drawn = _NOTHING
+        if self._windows is not None:
+            proposals = torch.from_numpy(self._windows[row])
+            drawn = draw_object_windows(proposals, *shown, (height, width), config, generator)
         if flipped:
             pixels = pixels.flip(1)
-            windows, targets = (flip_boxes(boxes, pixels.shape[1]) for boxes in (drawn.windows, drawn.targets))
-            drawn = Drawn(windows, drawn.labels, targets)
+            drawn = Drawn(flip_boxes(drawn.windows, width), drawn.labels, flip_boxes(drawn.targets, width))
+            shown = Shown(flip_boxes(shown.boxes, width), shown.labels, flip_boxes(shown.difficult, width))
         if config.color_shift > 0:
             pixels = _other_colors(pixels, config.color_shift, seed)
-        return Sample(pixels, scale, drawn.windows, drawn.labels, drawn.corrections)
+        later = None if self._windows is not None else shown
+        return Sample(pixels, scale, drawn.windows, drawn.labels, drawn.corrections, later, seed)
 
     def _load(self, row: int) -> Pixels:
         """Decode an image, the first time; where memory for them is used up, each time."""
@@ -84,13 +93,11 @@ class TrainingSamples(Dataset[Sample]):
             self._room -= pixels.nbytes
         return pixels
 
-    def _draw(self, row: int, height: int, width: int, generator: torch.Generator) -> Drawn:
+    def _shown(self, row: int) -> Shown:
         objects = self._images.objects[row]
         sure = torch.from_numpy(~objects.difficult)
         boxes, labels = torch.from_numpy(objects.boxes), torch.from_numpy(objects.labels)
-        proposals = torch.from_numpy(self._windows[row])
-        size = height, width
-        return draw_object_windows(proposals, boxes[sure], labels[sure], boxes[~sure], size, self._config, generator)
+        return Shown(boxes[sure], labels[sure], boxes[~sure])
 
 
 def _other_colors(pixels: Tensor, strength: float, seed: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from spp_ops.detection.detectors.network import RegionNet
 from spp_ops.detection.features.regions import RegionFeatures
 from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.joint.samples import Sample, TrainingSamples
-from spp_ops.detection.losses import Losses, counted, window_losses
+from spp_ops.detection.joint.step import JointStep, StepLosses
 from spp_ops.engine.distributed import summed
 from spp_ops.engine.schedule import Schedule
 from spp_ops.engine.seeds import Purpose
@@ -20,41 +20,8 @@ from spp_ops.engine.trainer import Trainer
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-
-Resized: TypeAlias = tuple[Tensor, tuple[float, float]]  # [1, 3, h, w], and its size relative to the original's
-
-
-class WindowScores(nn.Module):
-    """Images and their windows -> scores and corrections; the module whose gradient is shared by all processes.
-
-    Args:
-        net: what is trained.
-        features: its features at each of the scales, in their order.
-    """
-
-    def __init__(self, net: RegionNet, features: list[RegionFeatures]) -> None:
-        super().__init__()
-        self.net = net
-        self._features = features
-
-    def forward(self, images: list[Resized], scales: list[int], windows: list[Tensor]) -> tuple[Tensor, Tensor | None]:
-        """Convolutions image by image, as their sizes differ; then all windows through the head at once.
-
-        Args:
-            images: each image at its scale.
-            scales: which of the scales that is.
-            windows: [R, 4] of each image, in pixels of the original.
-        """
-        rows = []
-        for image, scale, boxes in zip(images, scales, windows, strict=True):
-            features = self._features[scale]
-            rows.append(features.pool(features.maps([image]), boxes))
-        scores: tuple[Tensor, Tensor | None] = self.net.head(torch.cat(rows))
-        return scores
-
-    def resized(self, sample: Sample) -> Resized:
-        """A sample's image at its scale, on the device."""
-        return self._features[sample.scale].resized(sample.pixels.numpy())[0]
+LOSSES = ("class_loss", "box_loss")
+PROPOSAL_LOSSES = ("objectness_loss", "anchor_loss")
 
 
 class JointTrainer(Trainer[list[Sample]]):
@@ -71,8 +38,8 @@ class JointTrainer(Trainer[list[Sample]]):
         fabric: launched.
     """
 
-    names = ("class_loss", "box_loss", "gradient")  # the last is the norm of what came through the pooling operator
-    losses = 2  # the gradient may be infinite now and then, in 16-bit arithmetic
+    names: tuple[str, ...] = (*LOSSES, "gradient")  # the last is the norm of what came through the pooling operator
+    losses = len(LOSSES)  # the gradient may be infinite now and then, in 16-bit arithmetic
     order = Purpose.JOINT_ORDER
     noise = Purpose.JOINT_NOISE
 
@@ -86,14 +53,16 @@ class JointTrainer(Trainer[list[Sample]]):
     ) -> None:
         groups = parameter_groups(net, config)
         parameters = [{"params": parameters, "lr": config.lr * relative} for parameters, relative in groups]
-        self._scores = WindowScores(net, features)
+        self._step = JointStep(net, features, config)
+        self._proposes = net.proposer is not None
+        if self._proposes:
+            self.names, self.losses = (*LOSSES, *PROPOSAL_LOSSES, "gradient"), len(LOSSES) + len(PROPOSAL_LOSSES)
         optimizer = make_optimizer(parameters, config)
         too_fast = f"lr: expected a smaller one than {config.lr:g}"
-        fixed = (net, self._scores, optimizer, data, config.images_per_step, fabric)
+        fixed = (net, self._step, optimizer, data, config.images_per_step, fabric)
         super().__init__(*fixed, seed=config.seed, ema=config.ema, too_fast=too_fast)
         self.schedule = Schedule.of_run(config.warmup, config.milestones, config.epochs, self.epoch_steps)
         self._config = config
-        self._head = net.head
         self._relative_rates = [relative for _, relative in groups]
         self._last_convolution = [layer for layer in net.backbone.modules() if isinstance(layer, nn.Conv2d)][-1].weight
 
@@ -108,12 +77,18 @@ class JointTrainer(Trainer[list[Sample]]):
         return items
 
     def loss(self, batch: list[Sample], size: int, weight: float) -> tuple[Tensor, list[Tensor]]:
-        """Return this process' part of the joint loss, and of its two terms: means over the step's windows."""
-        losses = self._window_losses(batch)
-        count = self.fabric.device, weight * len(losses.classes)
+        """Return this process' part of the joint loss, and of its terms: means over the step's windows and images."""
+        config = self._config
+        losses: StepLosses = self.model([self._step.resized(sample) for sample in batch], batch)
+        count = self.fabric.device, weight * len(losses.windows.classes)
         windows = summed(self.fabric, torch.tensor(count[1], device=count[0])).clamp_min(1)
-        parts = [part.sum() * weight / windows for part in losses]
-        return parts[0] + self._config.box_weight * parts[1], parts
+        parts = [part.sum() * weight / windows for part in losses.windows]
+        loss = parts[0] + config.box_weight * parts[1]
+        if self._proposes:
+            of_proposals = [part.sum() * weight / size for part in losses.proposals]
+            loss = loss + config.proposal_weight * sum(of_proposals)
+            parts += of_proposals
+        return loss, parts
 
     def before_update(self) -> list[Tensor]:
         """Shorten the gradient; return the norm of the last convolution's before that, 0 where it learns nothing."""
@@ -127,21 +102,9 @@ class JointTrainer(Trainer[list[Sample]]):
     def begin_training(self) -> None:
         """Let the network learn, but for the statistics of normalization layers."""
         super().begin_training()
-        for layer in self._scores.net.backbone.modules():
+        for layer in self._step.net.backbone.modules():
             if isinstance(layer, nn.modules.batchnorm._NormBase):
                 layer.eval()
-
-    def _window_losses(self, samples: list[Sample]) -> Losses:
-        """Of the windows that count [R]."""
-        config, device = self._config, self.fabric.device
-        images = [self._scores.resized(sample) for sample in samples]
-        windows = [sample.windows.to(device) for sample in samples]
-        scores, corrections = self.model(images, [sample.scale for sample in samples], windows)
-        labels = torch.cat([sample.labels for sample in samples]).to(device)
-        targets = torch.cat([sample.targets for sample in samples]).to(device) / self._head.box_std
-        losses = window_losses(scores, corrections, labels, targets, config.box_beta)
-        counts = [len(sample.labels) for sample in samples]
-        return counted(losses, counts, config.hard_share, config.box_weight)
 
 
 def make_optimizer(parameters: list[dict[str, Any]], config: JointConfig) -> torch.optim.Optimizer:
@@ -158,5 +121,6 @@ def parameter_groups(net: RegionNet, config: JointConfig) -> list[tuple[list[nn.
     for layer in frozen:
         layer.requires_grad_(False)
     below = [parameter for parameter in net.backbone.parameters() if parameter.requires_grad]
-    groups = [(below, config.backbone_lr), (list(net.head.parameters()), 1.0)]
+    proposing = [] if net.proposer is None else list(net.proposer.parameters())
+    groups = [(below, config.backbone_lr), (proposing, config.proposal_lr), (list(net.head.parameters()), 1.0)]
     return [(parameters, relative) for parameters, relative in groups if parameters]

@@ -17,8 +17,10 @@ Method: TypeAlias = Literal[
     "opencv-selective-search-fast",
     "opencv-selective-search-quality",
     "edge-boxes",
+    "learned",
     "file",
 ]
+LEARNED_LIMIT = 300  # learned windows an image, unless said otherwise: the surest cover what 2,000 others do
 Proposer: TypeAlias = Callable[[Pixels], Boxes]
 
 
@@ -28,10 +30,12 @@ class ProposalConfig:
 
     Attributes:
         method: "selective-search-fast" (the paper's) or "selective-search-quality"; the same by OpenCV, with "opencv-"
-            before it; "edge-boxes"; or "file" for boxes computed before.
-        side: the image is resized so that its longer side has this many pixels; boxes in a file know nothing of it.
+            before it; "edge-boxes"; "learned" for those that the detector's own network proposes; or "file" for boxes
+            computed before.
+        side: the image is resized so that its longer side has this many pixels; boxes in a file and learned ones know
+            nothing of it.
         limit: at most this many windows an image, chosen as `selective_search` and `edge_boxes` say; of a file's boxes
-            the first ones. None: all.
+            the first ones, of learned ones the surest. None: all.
         file: for method "file", what `read_boxes` reads.
     """
 
@@ -57,7 +61,8 @@ def make_proposer(config: ProposalConfig) -> Proposer:
     """Return the function from an image (uint8 [H, W, 3], RGB) to its boxes.
 
     Raises:
-        ValueError: the method is "file", whose boxes belong to images by name; `propose` gives those.
+        ValueError: the method is "file", whose boxes belong to images by name; `propose` gives those. Or it is
+            "learned", whose boxes come from a detector's maps; `SPPDetector.propose` gives those.
     """
     match config.method:
         case "selective-search-fast":
@@ -72,5 +77,7 @@ def make_proposer(config: ProposalConfig) -> Proposer:
             )
         case "edge-boxes":
             return lambda image: edge_boxes(image, side=config.side, limit=config.limit)
+        case "learned":
+            raise ValueError("method: learned windows come from a trained detector's maps; expected another method")
         case "file":
             raise ValueError("method: boxes of a file belong to images by name; expected a method for any image")

@@ -76,7 +76,7 @@ class MapStore:
             ValueError: a file is damaged.
         """
         device = _device(self._regions.backbone)
-        maps, projections = [], []
+        maps, projections, image_scales = [], [], []
         for path in paths:
             try:
                 tensors = load_file(path)
@@ -85,7 +85,8 @@ class MapStore:
             except (SafetensorError, KeyError, ValueError, OSError) as error:
                 raise ValueError(f"{path}: not an image's map ({error}); delete it to have it made again") from error
             projections.append(self._regions.project((x, y)))
-        return ScaledMaps(maps, projections)
+            image_scales.append((x, y))
+        return ScaledMaps(maps, projections, image_scales)
 
     @torch.inference_mode()
     def _compute(self, image: TrainingSample, paths: Sequence[Path]) -> None:
