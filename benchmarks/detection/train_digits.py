@@ -33,26 +33,25 @@ DETECTOR = DetectorConfig(
     scales=(160, 240, 360),
     target_area=96.0**2,
     inset=0.0,
-    proposals=ProposalConfig(side=360),
+    proposals=ProposalConfig("learned", limit=100),
 )
 TEST_SCALES = (*DETECTOR.scales, 500)  # training on the largest would take half as long again
-QUICK_WINDOWS = ProposalConfig(side=200)  # fewer, in a quarter of the time: enough to learn from
 TRAINING = JointConfig(
-    epochs=32,
-    milestones=(22, 29),
-    images_per_step=1,
+    epochs=10,
+    images_per_step=2,
     windows_per_image=128,
     hard_share=0.5,  # half of them objects, half background: with fewer nearly all would be objects
     object_copies=5,
+    proposals_per_image=300,
     scales=(160, 240, 360),
     flip=False,  # no digit is another's flipped image
     optimizer="adam",
     lr=0.002,
     backbone_lr=1.0,
-    warmup=20,
     dropout=0.0,
     row_rms=0.05,
     precision="bf16-mixed",
+    ema=0.998,
 )
 
 
@@ -67,13 +66,13 @@ def main(run: Path, seed: int, stop_after: int | None) -> None:
     trained = train_joint(
         digit_images(run / "data", "train"),
         None,
-        replace(DETECTOR, proposals=QUICK_WINDOWS),
+        DETECTOR,
         config,
         job=JointJob(run, resume=True, stop_after=stop_after),
         device=torch.device("cpu"),
         progress=ConsoleProgress(console),
     )
-    detector = trained.changed(proposals=DETECTOR.proposals, scales=TEST_SCALES)
+    detector = trained.changed(scales=TEST_SCALES)
     detector.save(FOLDER, half=True)
     tests = digit_images(run / "data", "test")
     evaluation = evaluate_detections(tests, run_detector(detector, tests))

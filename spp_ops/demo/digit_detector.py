@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 FOLDER = packaged_folder("digits")
 CLASSES = tuple("0123456789")
-IMAGES = {"train": 450, "test": 60}
+IMAGES = {"train": 450, "test": 60}  # by which digits and photos are dealt out
+TRAINING_IMAGES = 1800  # drawn of the digits and photos of training: each digit in many places
 SEED = 0  # of the images
 SHOWN_IMAGES = 8
 
@@ -47,7 +48,8 @@ def digit_images(folder: str | os.PathLike[str], split: str) -> DetectionImages:
         folder: made if need be.
         split: "train", or "test": images that share no digit and no part of a photo with those of training.
     """
-    root = write_digit_voc(folder, images=IMAGES, only=split, seed=SEED)
+    count = TRAINING_IMAGES if split == "train" else None
+    root = write_digit_voc(folder, images=IMAGES, only=split, count=count, seed=SEED)
     return read_voc_detection(root, split, classes=CLASSES)
 
 

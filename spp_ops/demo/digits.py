@@ -27,6 +27,7 @@ def write_digit_voc(
     *,
     images: dict[str, int] | None = None,
     only: str | None = None,
+    count: int | None = None,
     sides: tuple[int, int] = (160, 320),
     seed: int = 0,
 ) -> Path:
@@ -39,6 +40,7 @@ def write_digit_voc(
         images: how many in each split; default: 240 in train, 120 in test. Digits and photos are dealt out by
             these numbers.
         only: the one split to be written, the same as if all were; None: all.
+        count: how many images of that split are written, more or fewer than were told, of the same digits and photos.
         sides: range of both sides of the images, in pixels; their aspects vary.
         seed: the same seed gives the same images.
 
@@ -50,14 +52,16 @@ def write_digit_voc(
         raise ValueError(f"images: expected at least 1 in every split, got {counts}")
     if not _SMALLEST_SIDE <= sides[0] <= sides[1]:
         raise ValueError(f"sides: expected a range that starts at {_SMALLEST_SIDE} pixels or more, got {sides}")
+    if count is not None and (only is None or count < 1):
+        raise ValueError(f"count: expected at least 1, and a split in only, got {count} and {only!r}")
     if only is not None and only not in counts:
         raise ValueError(f"only: expected one of {', '.join(counts)}, got {only!r}")
     root = Path(folder)
     sources = digit_sources(list(counts.values()), seed)
-    for split, (name, count) in enumerate(counts.items()):
+    for split, (name, told) in enumerate(counts.items()):
         if only not in (None, name):
             continue
-        names = [f"{name}_{number:04}" for number in range(count)]
+        names = [f"{name}_{number:04}" for number in range(told if count is None else count)]
         for number, image in enumerate(names):
             # Its own generator an image: more images change none of those before.
             _write_image(root, image, sources[split], sides, np.random.default_rng([seed, split, number]))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import spp_ops
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.joint import JointCheckpoint, JointConfig, JointJob, train_joint
+from spp_ops.detection.joint.step import JointStep
 from spp_ops.detection.joint.training import JointTrainer
+from spp_ops.detection.losses import Losses
 
 CPU = torch.device("cpu")
 TRAINING = JointConfig(
@@ -168,10 +171,41 @@ def test_pooled_rows_are_scaled_to_a_root_mean_square_of_one(scenes: Path, tmp_p
 def test_the_hardest_windows_have_the_larger_loss(scenes: Path, tmp_path: Path) -> None:
     losses = []
     for share in (1.0, 0.25):
-        config = replace(TRAINING, epochs=1, lr=1e-30, hard_share=share, box_weight=0.0)
+        config = replace(TRAINING, epochs=1, lr=1e-30, hard_share=share, box_weight=0.0, dropout=0.0)
         run(scenes, JointJob(tmp_path / str(share)), config)
         losses.append(JointCheckpoint.load(tmp_path / str(share)).history[0]["class_loss"])
-    assert losses[1] > 1.02 * losses[0]
+    assert losses[1] > 1.005 * losses[0]
+
+
+def test_windows_scored_first_teach_what_all_of_them_would(scenes: Path, tmp_path: Path) -> None:
+    config = replace(TRAINING, epochs=2, hard_share=0.25, dropout=0.0)
+    for first in (True, False):
+        run(scenes, JointJob(tmp_path / str(first)), replace(config, score_first=first))
+    one, other = (JointCheckpoint.load(tmp_path / str(first)) for first in (True, False))
+    for mine, theirs in zip(one.history, other.history, strict=True):
+        assert mine == pytest.approx(theirs, rel=1e-3)
+    for name, tensor in one.model.items():
+        torch.testing.assert_close(tensor, other.model[name], rtol=1e-3, atol=1e-5)
+
+
+def test_dropout_has_no_say_in_which_windows_count(scenes: Path, tmp_path: Path) -> None:
+    # With nothing left of the hidden layer, all windows of a class have the same loss unless dropout is off.
+    seen = []
+    real = JointStep._scored
+
+    def watched(self: JointStep, images: list[Any]) -> Losses:
+        assert self.net.head.training
+        losses = real(self, images)
+        assert self.net.head.training
+        seen.append(losses.classes)
+        return losses
+
+    config = replace(TRAINING, epochs=1, hard_share=0.5, dropout=0.99, lr=1e-30)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JointStep, "_scored", watched)
+        run(scenes, JointJob(tmp_path), config)
+    assert all(len(losses.unique()) > 10 for losses in seen)
+    assert not any(losses.requires_grad for losses in seen)
 
 
 def test_another_seed_gives_another_run(scenes: Path, tmp_path: Path) -> None:

@@ -46,19 +46,18 @@ def training_losses(
         raise ValueError(f"score: expected 'softmax' to train with, got {net.head.score_kind!r}")
     if len(images) != len(targets) or not images:
         raise ValueError(f"targets: expected one for each of one or more images, got {len(targets)} for {len(images)}")
-    shown = [
-        _shown(target, net.head.num_classes, f"targets[{row}]") for row, target in enumerate(targets)
-    ]
+    shown = [_shown(target, net.head.num_classes, f"targets[{row}]") for row, target in enumerate(targets)]
     rows, drawn = [], []
     proposals: list[ProposalLosses] = []
     generator = torch.default_generator
     given = [_drawn(image, objects, sampling, generator) for image, objects in zip(images, shown, strict=True)]
-    for image, objects, windows in zip(images, shown, given, strict=True):
+    for image, objects, known in zip(images, shown, given, strict=True):
         scale = features.scales[int(torch.randint(len(features.scales), ()))]
         maps = features.maps(features.resized(image.pixels, (scale,)))
+        windows = known
         if windows is None:
-            windows, losses_of_image = draw_proposed(net, features, maps, objects, _size(image), sampling, generator)
-            proposals.append(losses_of_image)
+            windows, of_proposals = draw_proposed(net, features, maps, objects, _size(image), sampling, generator)
+            proposals.append(of_proposals)
         drawn.append(windows)
         rows.append(features.pool(maps, windows.windows))
     scores, corrections = net.head(torch.cat(rows))
@@ -103,7 +102,9 @@ def draw_proposed(
     sure, unsure = (resized_boxes(boxes, maps.image_scales[0]) for boxes in (shown.boxes, shown.difficult))
     losses = net.proposer.losses(said, sure, unsure, generator, sampling.anchors_per_image)
     with torch.no_grad():
-        windows, _ = windows_of(net.proposer, [said], maps.image_scales, size, sampling.proposals_per_image)
+        # Among half of the anchors: the likeliest alone are all on objects, and leave no background to learn.
+        most = sampling.proposals_per_image, max(len(said.logits) // 2, net.proposer.config.candidates)
+        windows, _ = windows_of(net.proposer, [said], maps.image_scales, size, *most)
         return draw_object_windows(windows, *shown, size, sampling, generator), losses
 
 

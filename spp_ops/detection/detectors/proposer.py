@@ -155,10 +155,9 @@ class RegionProposer(nn.Module):
             objectness, boxes = network.compute_loss(found.logits, found.corrections, [label], targets)
         return ProposalLosses(objectness, boxes)
 
-    def candidates(self, found: Anchored) -> tuple[Tensor, Tensor]:
+    def candidates(self, found: Anchored, most: int) -> tuple[Tensor, Tensor]:
         """The likeliest corrected anchors of a map, half-open in pixels of the resized image, and their logits."""
-        count = min(self.config.candidates, len(found.logits))
-        logits, rows = found.logits.topk(count)
+        logits, rows = found.logits.topk(min(most, len(found.logits)))
         boxes = self.network.box_coder.decode_single(found.corrections[rows], found.anchors[rows])
         return boxes, logits
 
@@ -204,12 +203,13 @@ def windows_of(
     image_scales: Sequence[tuple[float, float]],
     size: tuple[int, int],
     limit: int | None,
+    candidates: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """As `propose`, from what the proposer says of each map."""
+    """As `propose`, from what the proposer says of each map; `candidates` may be others than its own."""
     load_kernel()
     parts, logits = [], []
     for each, image_scale in zip(found, image_scales, strict=True):
-        boxes, likely = proposer.candidates(each)
+        boxes, likely = proposer.candidates(each, candidates or proposer.config.candidates)
         parts.append(image_windows(boxes, image_scale, *size))
         logits.append(likely)
     windows, scores = torch.cat(parts), torch.cat(logits)

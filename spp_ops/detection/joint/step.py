@@ -93,14 +93,23 @@ class JointStep(nn.Module):
         counts = [len(image.labels) for image in images]
         if config.hard_share == 1 or not config.score_first:
             return counted(self._losses(images), counts, config.hard_share, config.box_weight)
-        with torch.no_grad():
-            losses = self._losses([image.detached() for image in images])
+        losses = self._scored([image.detached() for image in images])
         rows = hardest(losses.classes + config.box_weight * losses.boxes, counts, config.hard_share)
         firsts = [sum(counts[:image]) for image in range(len(counts))]
         own = [
             rows[(rows >= first) & (rows < first + count)] - first for first, count in zip(firsts, counts, strict=True)
         ]
         return self._losses([image.only(chosen) for image, chosen in zip(images, own, strict=True)])
+
+    @torch.no_grad()
+    def _scored(self, images: list[_Image]) -> Losses:
+        """Of all windows of the images, to choose by: without gradients and dropout."""
+        mode = self.net.head.training
+        try:
+            self.net.head.eval()
+            return self._losses(images)
+        finally:
+            self.net.head.train(mode)
 
     def _losses(self, images: list[_Image]) -> Losses:
         """Of all windows of the images."""
