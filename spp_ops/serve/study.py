@@ -45,11 +45,12 @@ class Study:
     def __init__(self, detector: SPPDetector, pixels: Pixels) -> None:
         self.detector = detector
         begun = time.perf_counter()
-        self.pixels, self.windows = prepare(pixels, None, detector.proposals)
+        self.pixels, windows = prepare(pixels, None, detector.proposals)
         proposed = time.perf_counter()
         resized = detector.features.resized(pixels)
         scaled = detector.features.maps(resized)
         convolved = time.perf_counter()
+        self.windows = detector.propose(pixels, scaled)[0].cpu() if windows is None else windows
         self.found = self._find(scaled)
         self.seconds = {
             "windows": proposed - begun,
@@ -128,7 +129,8 @@ def measure(study: Study) -> Times:
     if count == 0:
         raise Refusal(422, "image: expected windows to measure on, found none in it")
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
-    some = Prepared(study.pixels, study.windows[order[:_RCNN_WINDOWS]])
+    windows = study.windows[order[:_RCNN_WINDOWS]]
+    some = Prepared(study.pixels, windows)
     rcnn = RCNNDetector(detector.config, detector.net, batch=_RCNN_WINDOWS)
 
     maps = detector.maps(study.pixels, study.windows)
@@ -137,9 +139,7 @@ def measure(study: Study) -> Times:
         lambda: select(detector.candidates(study.pixels, study.windows, maps), detector.config),
         lambda: rcnn.find(some),
     )
-    return Times(
-        count, len(some.windows), len(maps.maps), seconds[0], seconds[1], seconds[2] / len(some.windows) * count
-    )
+    return Times(count, len(windows), len(maps.maps), seconds[0], seconds[1], seconds[2] / len(windows) * count)
 
 
 def _shortest(*works: Callable[[], object]) -> list[float]:

@@ -187,7 +187,7 @@ def test_networks_that_have_not_learned_to_propose_are_refused() -> None:
     with pytest.raises(ValueError, match="proposals: expected a detector that has learned to propose windows"):
         plain.propose(photo())
     with pytest.raises(ValueError, match="proposals: expected a method, as R-CNN has no map"):
-        RCNNDetector(learned_detector().config, learned_detector().net)
+        RCNNDetector(learned_detector().config, learned_detector().net).detect(photo())
 
 
 def test_sizes_and_ratios_follow_from_the_boxes() -> None:

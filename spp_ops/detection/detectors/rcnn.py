@@ -32,8 +32,6 @@ class RCNNDetector(Detector):
     """
 
     def __init__(self, config: DetectorConfig, net: RegionNet, *, batch: int = 64) -> None:
-        if config.proposals.method == "learned":
-            raise ValueError("proposals: expected a method, as R-CNN has no map of the image to propose on")
         self.config = config
         self.net = net.eval()
         self.features = rcnn_features(net, batch)
@@ -53,7 +51,11 @@ class RCNNDetector(Detector):
     def find(self, image: Prepared) -> Detections:
         """Find the objects in an image that has been read already."""
         pixels, windows = image
-        if windows is None or len(windows) == 0:
+        if windows is None:
+            raise ValueError(
+                "proposals: expected a method, as R-CNN has no map of the image to propose on, got 'learned'"
+            )
+        if len(windows) == 0:
             return Detections.none(self.classes)
         scores, *rest = self.features.scores(pixels, windows, self._predict)
         size = pixels.shape[0], pixels.shape[1]
