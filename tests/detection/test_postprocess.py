@@ -94,6 +94,17 @@ def test_classes_do_not_suppress_each_other() -> None:
     ]
 
 
+def test_classes_suppress_each_other_where_they_are_told_to() -> None:
+    windows = torch.tensor([[0.0, 0, 9, 9], [1, 0, 10, 9], [30, 30, 39, 39]])
+    scores = torch.tensor([[0.9, 0.3], [0.1, 0.8], [0.25, 0.5]])
+    agnostic = replace(CONFIG, class_agnostic_nms=True)
+    found = postprocess(windows, scores, None, SIZE, agnostic)
+    assert found.labels.tolist() == [0, 1]
+    np.testing.assert_array_equal(found.boxes, windows[[0, 2]].numpy())
+    with pytest.raises(ValueError, match="class_agnostic_nms: expected true or false, got 1"):
+        replace(CONFIG, class_agnostic_nms=1)  # type: ignore[arg-type]
+
+
 def test_equal_scores_come_in_the_order_of_their_classes_and_windows() -> None:
     low = torch.arange(4.0)[:, None] * 12
     windows = torch.cat([low, torch.zeros(4, 1), low + 5, torch.full((4, 1), 5.0)], dim=1)

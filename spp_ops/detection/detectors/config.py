@@ -48,6 +48,7 @@ class DetectorConfig:
         proposer: how the network proposes windows; None: it does not.
         score_threshold: boxes below this score are dropped: a probability or a margin, as `score` says.
         nms_iou: of two boxes of a class that overlap by more than this, the better one stays.
+        class_agnostic_nms: so it is with two boxes of whatever classes: for objects that never overlap.
         most: boxes kept a class and image.
         precision: of the products in the head: float32, bfloat16, auto for the faster one of these on the machine that
             the detector is used on, or int8 for those in the hidden layers, whose weights are then kept in 8 bits.
@@ -70,6 +71,7 @@ class DetectorConfig:
     proposer: ProposerConfig | None = None
     score_threshold: float = 0.05
     nms_iou: float = 0.3
+    class_agnostic_nms: bool = False
     most: int = 100
     precision: HeadPrecision = "float32"
     normalization: Normalization | None = None
@@ -83,6 +85,8 @@ class DetectorConfig:
         rules = get_args(ProjectionRule)
         expect(self.projection in rules, "projection", f"one of {', '.join(rules)}", self.projection)
         precisions = get_args(HeadPrecision)
+        agnostic = self.class_agnostic_nms
+        expect(isinstance(agnostic, bool), "class_agnostic_nms", "true or false", agnostic)
         expect(self.precision in precisions, "precision", f"one of {', '.join(precisions)}", self.precision)
         inputs = get_args(BoxInput)
         expect(self.box_input in (None, *inputs), "box_input", f"{', '.join(inputs)} or None", self.box_input)

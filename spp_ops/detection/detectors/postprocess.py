@@ -72,7 +72,8 @@ def candidates(
 
 def select(found: Candidates, config: DetectorConfig) -> Detections:
     """Non-maximum suppression, and the best `most` of each class; best first, equals in the order of their classes."""
-    kept = suppress(found.boxes, found.scores, found.labels, config.nms_iou)
+    groups = torch.zeros_like(found.labels) if config.class_agnostic_nms else found.labels
+    kept = suppress(found.boxes, found.scores, groups, config.nms_iou)
     boxes, scores, labels = (values[kept].cpu().numpy() for values in (found.boxes, found.scores, found.labels))
     by_class = np.lexsort((kept.cpu().numpy(), -scores, labels))
     # Within the classes, laid out one after the other, the place of each box in its own.
