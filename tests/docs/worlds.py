@@ -61,6 +61,7 @@ def coco_data(folder: Path) -> None:
 
 # What each page's snippets find in their folder; a page that is not listed finds nothing.
 WORLDS: dict[str, tuple[World, ...]] = {
+    "README.md": (photos,),
     "docs/classification.md": (photos, image_folders, voc2007),
     "docs/data.md": (photos, detection_data),
     "docs/detection.md": (photos, detection_data),
