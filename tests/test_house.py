@@ -20,6 +20,7 @@ FLOORS = (
     ("engine",),
     ("datasets",),
     ("models",),
+    ("export",),
     ("classification", "detection"),
     ("benchmarks",),
     ("demo", "serve"),

@@ -53,7 +53,7 @@ def place_boxes(
     boxes = rows[:, 1:]
     chosen = _nearest_map(boxes, projections, target_area) if map_index is None else torch.where(good, chosen, 0)
     windows = torch.stack([_project_windows(boxes, *each) for each in zip(projections, sizes, strict=True)])
-    windows = windows.take_along_dim(chosen[None, :, None], dim=0)[0]
+    windows = windows.gather(0, chosen[None, :, None].expand(1, -1, 4))[0]
     return Placements(torch.where(good, chosen, -1), rows[:, 0].long(), windows)
 
 

@@ -20,11 +20,11 @@ FLOORS = (
     ("proposals",),
     ("features",),
     ("detectors",),
-    ("evaluation",),
+    ("evaluation", "export"),
     ("joint", "staged"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-ROOMS = ("detectors", "evaluation", "features", "joint", "pretrained", "proposals", "staged")
+ROOMS = ("detectors", "evaluation", "export", "features", "joint", "pretrained", "proposals", "staged")
 
 
 def room_of(path: Path) -> str:

@@ -11,7 +11,7 @@ import cv2
 from PIL import Image
 from scenes import write_scenes
 from shape_images import write_shape_folders
-from small_detectors import photo
+from small_detectors import photo, small_detector
 
 World = Callable[[Path], None]
 
@@ -59,12 +59,18 @@ def coco_data(folder: Path) -> None:
     (folder / "train.json").write_text(json.dumps(data))
 
 
+def detector_run(folder: Path) -> None:
+    """RUN: a small detector that was not trained."""
+    small_detector(scales=(64,)).save(folder / "RUN")
+
+
 # What each page's snippets find in their folder; a page that is not listed finds nothing.
 WORLDS: dict[str, tuple[World, ...]] = {
     "README.md": (photos,),
     "docs/classification.md": (photos, image_folders, voc2007),
     "docs/data.md": (photos, detection_data),
     "docs/detection.md": (photos, detection_data),
+    "docs/export.md": (photos, detector_run),
     "docs/detection_staged.md": (voc2007,),
     "docs/proposals.md": (photos, voc2007, coco_data),
     "docs/quickstart.md": (photos,),

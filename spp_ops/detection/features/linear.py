@@ -54,6 +54,8 @@ def linear(rows: Tensor, weight: Tensor | ByteWeights, bias: Tensor | None) -> T
     if isinstance(weight, ByteWeights):
         products = weight.product(rows)
         return products if bias is None else products + bias
+    if torch.compiler.is_compiling():  # a graph's number of rows is open
+        return F.linear(rows, weight, bias)
     many = rows.ndim == 2 and len(rows) > 1
     if rows.device.type != "cpu" or rows.dtype != torch.float32 or not many or torch.is_grad_enabled():
         return F.linear(rows, weight, bias)

@@ -88,7 +88,7 @@ class RegionFeatures:
         self.normalization = normalization
         self.projection = projection
         self.receptive_field = receptive_field or spp_ops.receptive_field(backbone)
-        self._smallest = smallest_input(backbone)
+        self.smallest = smallest_input(backbone)
 
     @property
     def projected_area(self) -> float:
@@ -208,13 +208,38 @@ class RegionFeatures:
 
     def _resize(self, pixels: Tensor, scale: int) -> tuple[Tensor, tuple[float, float]]:
         height, width = pixels.shape[-2:]
-        factor = min(scale / min(height, width), self.longest / max(height, width))
-        size = max(round(height * factor), 1), max(round(width * factor), 1)
+        rows, columns = scaled_size(torch.tensor(height), torch.tensor(width), scale, self.longest)
+        size = int(rows), int(columns)
         image_scale = size[1] / width, size[0] / height
         # Plain bilinear, as the authors do it, also where the image shrinks.
         resized = F.interpolate(pixels, size, mode="bilinear", align_corners=False)
-        below, right = (max(self._smallest - length, 0) for length in size)
+        below, right = (max(self.smallest - length, 0) for length in size)
         return F.pad(resized, (0, right, 0, below)) if below or right else resized, image_scale
+
+
+def scaled_size(height: Tensor, width: Tensor, scale: int, longest: int) -> tuple[Tensor, Tensor]:
+    """Size of a resized image, in whole numbers alone: every machine and every runtime finds the same.
+
+    Args:
+        height: of the image, int64 [].
+        width: of the image, int64 [].
+        scale: wanted length of the shorter side.
+        longest: the longer side gets this length where it would exceed it.
+
+    Returns:
+        Height and width, int64 [], rounded to the nearest, halves to the even one; at least 1.
+    """
+    short, long = height.minimum(width), height.maximum(width)
+    limited = scale * long > longest * short
+    numerator, denominator = torch.where(limited, longest, scale), torch.where(limited, long, short)
+
+    def scaled(side: Tensor) -> Tensor:
+        whole = side * numerator // denominator
+        twice_rest = 2 * (side * numerator - whole * denominator)
+        up = (twice_rest > denominator) | ((twice_rest == denominator) & (whole % 2 == 1))
+        return (whole + up.to(torch.int64)).clamp(min=1)
+
+    return scaled(height), scaled(width)
 
 
 def _checked(windows: Tensor) -> Tensor:

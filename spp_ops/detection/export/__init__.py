@@ -1,0 +1,6 @@
+"""Detectors as one graph, from pixels to boxes, for use without this package."""
+
+from spp_ops.detection.export.detector import export_detector
+from spp_ops.detection.export.exported import ExportedDetector, load_exported
+
+__all__ = ["ExportedDetector", "export_detector", "load_exported"]
