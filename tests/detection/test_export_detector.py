@@ -25,7 +25,12 @@ FORMATS = {"pt2": "pt2", "onnx": "onnx", "xml": "openvino"}
 SIZES = [(60, 80), (100, 61), (33, 300), (24, 20), (375, 500), (192, 198), (480, 640), (97, 97), (301, 50), (64, 96)]
 VARIANTS: dict[str, dict[str, Any]] = {
     "two scales": {},
-    "margins, rounded projection": {"score": "margin", "score_threshold": -0.2, "projection": "rounded"},
+    "margins, rounded projection": {
+        "score": "margin",
+        "score_threshold": -0.2,
+        "projection": "rounded",
+        "scales": (64,),
+    },
     "no boxes, floor_ceil": {"box_input": None, "projection": "floor_ceil", "scales": (64,)},
     "boxes from rows, few kept": {"box_input": "rows", "most": 2, "nms_iou": 0.5},
     "nothing above the threshold": {"score_threshold": 0.999},
