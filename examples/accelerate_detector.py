@@ -14,8 +14,7 @@ from accelerate.utils import set_seed
 from photos import Photos
 from torch.utils.data import DataLoader
 
-from spp_ops.detection import DetectorConfig, SPPDetector, evaluate_detections
-from spp_ops.detection.sampling import WindowSampling
+from spp_ops.detection import DetectorConfig, SPPDetector, WindowSampling, evaluate_detections
 
 
 def main(arguments: list[str] | None = None) -> tuple[SPPDetector, list[float]]:

@@ -15,8 +15,7 @@ from photos import Batch, Photos
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from spp_ops.detection import Detections, DetectorConfig, SPPDetector, evaluate_detections
-from spp_ops.detection.sampling import WindowSampling
+from spp_ops.detection import Detections, DetectorConfig, SPPDetector, WindowSampling, evaluate_detections
 
 
 class Learner(lightning.LightningModule):

@@ -45,7 +45,7 @@ def _sizes(context: click.Context, parameter: click.Parameter, text: str) -> tup
 @click.option(
     "--out", type=click.Path(path_type=Path), callback=to_folder, required=True, metavar="RUN", help="Folder."
 )
-@click.option("--arch", default="zf5", show_default=True, help="zf5, convnet5, overfeat5, overfeat7, resnet18, ...")
+@click.option("--arch", default="zf5", show_default=True, help="zf5, overfeat7, resnet18, timm/NAME, ...")
 @click.option("--levels", type=Numbers(none=True), default="6,3,2,1", show_default=True, help="The pyramid, or none.")
 @click.option(
     "--hidden",

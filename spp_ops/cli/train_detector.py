@@ -58,7 +58,9 @@ _JOINT_HIDDEN: tuple[int, ...] = ()  # for few images; the paper's two layers co
     show_default=True,
     help="joint: all layers at once, through the pooling operator. staged: the paper's fine-tuning, SVMs and boxes.",
 )
-@click.option("--arch", default=DetectorConfig.arch, show_default=True, help="zf5, small5, squeezenet1_0, vgg16, ...")
+@click.option(
+    "--arch", default=DetectorConfig.arch, show_default=True, help="zf5, small5, squeezenet1_0, vgg16, timm/NAME, ..."
+)
 @click.option("--weights", help="To start from: a file, or torchvision's entry for its networks (DEFAULT).")
 @click.option("--levels", type=Numbers(), default="6,3,2,1", show_default=True, help="The pyramid.")
 @click.option(

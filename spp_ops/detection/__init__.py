@@ -25,6 +25,7 @@ from spp_ops.detection.features import (
     warp_windows,
 )
 from spp_ops.detection.proposals import ProposalConfig, edge_boxes, selective_search
+from spp_ops.detection.sampling import WindowSampling
 from spp_ops.detection.visualize import draw_detections
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "SPPDetector",
     "ScaledMaps",
     "WindowFeatures",
+    "WindowSampling",
     "draw_detections",
     "edge_boxes",
     "evaluate_detections",
