@@ -14,15 +14,20 @@ import torch
 from exports import assert_same_objects
 from small_detectors import CLASSES, photo, small_detector, windows_of
 
+from spp_ops.demo.digit_detector import digit_detector, digit_images
+from spp_ops.detection.detectors.inputs import prepare
+from spp_ops.detection.detectors.proposer import ProposerConfig
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.export import ExportedDetector, export_detector, load_exported
 from spp_ops.detection.export.postprocess import select_boxes
 from spp_ops.detection.export.unique import distinct_rows
+from spp_ops.detection.proposals import ProposalConfig
 
 RUNTIMES = [("pt2", "torch"), ("onnx", "onnxruntime"), ("onnx", "openvino"), ("xml", "openvino")]
 FORMATS = {"pt2": "pt2", "onnx": "onnx", "xml": "openvino"}
 # Enlarged and shrunk, thin, smaller than what passes through the network, of sizes that are a half before rounding.
 SIZES = [(60, 80), (100, 61), (33, 300), (24, 20), (375, 500), (192, 198), (480, 640), (97, 97), (301, 50), (64, 96)]
+PROPOSER = ProposerConfig(sizes=(16.0, 32.0), ratios=(0.5, 1.0, 2.0), width=8)
 VARIANTS: dict[str, dict[str, Any]] = {
     "two scales": {},
     "margins, rounded projection": {
@@ -34,6 +39,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no boxes, floor_ceil": {"box_input": None, "projection": "floor_ceil", "scales": (64,)},
     "boxes from rows, few kept": {"box_input": "rows", "most": 2, "nms_iou": 0.5},
     "nothing above the threshold": {"score_threshold": 0.999},
+    "learned windows": {"proposals": ProposalConfig("learned", limit=40), "proposer": PROPOSER, "scales": (96,)},
+    "learned at two scales, of any class": {
+        "proposals": ProposalConfig("learned", limit=30),
+        "proposer": PROPOSER,
+        "class_agnostic_nms": True,
+    },
     "no hidden layer, thin images limited": {"hidden": (), "longest": 100},
 }
 
@@ -70,16 +81,36 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
 
 def check(detector: SPPDetector, exported: ExportedDetector) -> None:
     assert exported.classes == CLASSES
-    assert exported.takes_windows
+    assert exported.takes_windows == (detector.proposals.method != "learned")
     for size in SIZES:
         pixels, windows = case(*size)
-        assert_same_objects(exported(pixels, windows), detector.detect(pixels, windows))
+        given = windows if exported.takes_windows else None
+        assert_same_objects(exported(pixels, given), detector.detect(pixels, given))
 
 
 @pytest.mark.parametrize(("ending", "runtime"), RUNTIMES)
-def test_it_finds_the_same_in_images_of_any_size(ending: str, runtime: str, make: Make) -> None:
+@pytest.mark.parametrize("variant", ["two scales", "learned windows"])
+def test_it_finds_the_same_in_images_of_any_size(variant: str, ending: str, runtime: str, make: Make) -> None:
     need(ending, runtime)
-    check(small_detector(), load_exported(make("two scales", ending), runtime))
+    check(small_detector(**VARIANTS[variant]), load_exported(make(variant, ending), runtime))
+
+
+@pytest.mark.slow  # the same of small detectors is above
+def test_the_detector_of_the_package_on_ten_images(tmp_path: Path) -> None:
+    need("onnx", "onnxruntime")
+    detector = digit_detector()
+    export_detector(detector, tmp_path / "digits.onnx", "onnx")
+    paths = digit_images(tmp_path / "digits", "test").paths[:10]
+    for runtime in ("onnxruntime", "openvino"):
+        need("onnx", runtime)
+        exported = load_exported(tmp_path / "digits.onnx", runtime)
+        objects = 0
+        for path in paths:
+            windows = prepare(path, None, detector.proposals).windows if exported.takes_windows else None
+            expected = detector.detect(path, windows)
+            assert_same_objects(exported(path, windows), expected)
+            objects += len(expected)
+        assert objects >= 10
 
 
 @pytest.mark.parametrize("variant", list(VARIANTS)[1:])
@@ -125,7 +156,9 @@ def test_a_detector_of_16_bits_is_refused(tmp_path: Path) -> None:
         export_detector(small_detector().half(), tmp_path / "net.pt2", "pt2")
 
 
-def test_windows_are_asked_for(make: Make) -> None:
+def test_windows_are_asked_for_where_they_are_taken(make: Make) -> None:
+    with pytest.raises(ValueError, match=r"windows: expected none, as the graph finds its own, got some"):
+        load_exported(make("learned windows", "pt2"))(photo(), windows_of())
     with pytest.raises(ValueError, match=r"windows: expected windows \[R, 4\], got None"):
         load_exported(make("two scales", "pt2"))(photo())
 

@@ -24,9 +24,11 @@ def export_detector(detector: SPPDetector, path: str | os.PathLike[str], format_
     Raises:
         ValueError, ImportError, CannotWriteError: as `spp_ops.export.write_graph`.
     """
-    interface = Interface("detector", detector.classes, ("image", "windows"), OUTPUTS)
-    image = torch.zeros(480, 640, 3, dtype=torch.uint8)
-    windows = torch.rand(7, 4).cumsum(dim=1) * 100
-    sizes = {"image": {0: "height", 1: "width"}, "windows": {0: "count"}}
     graph = DetectorGraph(detector)
-    write_graph(graph, {"image": image, "windows": windows}, sizes, interface, path, format_)
+    inputs = {"image": torch.zeros(480, 640, 3, dtype=torch.uint8)}
+    sizes = {"image": {0: "height", 1: "width"}}
+    if graph.takes_windows:
+        inputs["windows"] = torch.tensor([[0.0, 0.0, 99.0, 99.0]]).repeat(7, 1)
+        sizes["windows"] = {0: "count"}
+    interface = Interface("detector", detector.classes, tuple(inputs), OUTPUTS)
+    write_graph(graph, inputs, sizes, interface, path, format_)

@@ -11,6 +11,7 @@ from spp_ops._core.geometry import Placements, place_boxes
 from spp_ops.detection.detectors.head import InferenceHead
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.export.postprocess import select_boxes
+from spp_ops.detection.export.proposals import proposed_windows
 from spp_ops.detection.export.unique import distinct_rows
 from spp_ops.detection.features.regions import scaled_size
 from spp_ops.export.pixels import bilinear, is_inside, sides_of
@@ -18,6 +19,9 @@ from spp_ops.export.pixels import bilinear, is_inside, sides_of
 
 class DetectorGraph(nn.Module):
     """Pixels and windows -> boxes, scores, labels: what `SPPDetector.find` gives, in float32.
+
+    Attributes:
+        takes_windows: whether windows go in, or are proposed by the detector's own network.
 
     Args:
         detector: in float32 on the CPU.
@@ -32,6 +36,8 @@ class DetectorGraph(nn.Module):
         if weight.dtype != torch.float32 or weight.device.type != "cpu":
             raise ValueError(f"detector: expected one in float32 on the CPU, got {weight.dtype} on {weight.device}")
         self.backbone = detector.net.backbone
+        self.takes_windows = detector.proposals.method != "learned"
+        self.proposer = None if self.takes_windows else detector.net.proposer
         self._config = detector.config
         self._features = detector.features
         self._head = InferenceHead(detector.net.head)
@@ -41,18 +47,22 @@ class DetectorGraph(nn.Module):
         self._divisor = torch.tensor(stride if self._features.projection == "rounded" else (1, 1))
         self._rule = self._features.project((float(self._divisor[0]), float(self._divisor[1])))
 
-    def forward(self, image: Tensor, windows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor, windows: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Find the objects of an image.
 
         Args:
             image: uint8 [H, W, 3], RGB.
-            windows: float32 [R, 4] x1, y1, x2, y2 in 0-based pixels, last pixels included.
+            windows: float32 [R, 4] x1, y1, x2, y2 in 0-based pixels, last pixels included; None: the proposed ones.
 
         Returns:
             Boxes [N, 4] like the windows, scores [N], labels [N] int64; best first.
         """
         sides = sides_of(image)
         maps, scales = self._maps(image, sides)
+        if windows is None:
+            assert self.proposer is not None
+            field, limit = self._features.receptive_field, self._config.proposals.limit
+            windows = proposed_windows(self.proposer, maps, scales, field, sides, limit)
         placed = self._placed(maps, scales, windows)
         # Windows on the same cells are one row, as in `RegionFeatures.score`: runtimes that round the rows of a product
         # differently would choose between equals by chance.

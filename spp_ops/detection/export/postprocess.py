@@ -33,7 +33,8 @@ def select_boxes(
     if corrections is not None:
         boxes = decode_boxes(boxes, corrections[row, label])
     boxes = clip(boxes, sides)
-    kept = suppressed(boxes, score, label, scores.shape[1], config.nms_iou)
+    group = torch.zeros_like(label) if config.class_agnostic_nms else label
+    kept = suppressed(boxes, score, group, scores.shape[1], config.nms_iou)
     order = kept[score[kept].sort(descending=True, stable=True).indices]
     among = _place_in_class(label[order], scores.shape[1]) < config.most
     order = order[among.nonzero()[:, 0]]
@@ -48,15 +49,15 @@ def clip(boxes: Tensor, sides: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat([low, high.maximum(low)], dim=1).clamp(min=0).minimum(last)
 
 
-def suppressed(boxes: Tensor, scores: Tensor, labels: Tensor, classes: int, iou: float) -> Tensor:
-    """Rows that remain of boxes [B, 4], class by class, ascending; classes are moved apart, to where none meet."""
+def suppressed(boxes: Tensor, scores: Tensor, groups: Tensor, count: int, iou: float) -> Tensor:
+    """Rows that remain of boxes [B, 4], ascending: suppression group by group, each of `count` moved apart."""
     import torchvision  # noqa: F401  # tells the exporter of the operator
 
     # Two boxes that nothing suppresses: exporter and runtimes expect some to remain.
     boxes = torch.cat([half_open(boxes), boxes.new_tensor([[0.0, 0.0, 1.0, 1.0]] * 2)])
     scores = torch.cat([scores, scores.new_tensor([_LEAST, _LEAST])])
-    labels = torch.cat([labels, labels.new_tensor([classes, classes + 1])])
-    apart = labels.float() * (boxes.flatten().amax(dim=0) + 1)
+    groups = torch.cat([groups, groups.new_tensor([count, count + 1])])
+    apart = groups.float() * (boxes.flatten().amax(dim=0) + 1)
     kept: Tensor = torch.ops.torchvision.nms(boxes + apart[:, None], scores, _as_float32(iou))
     return kept.sort().values[:-2]
 
