@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from spp_ops.benchmarks.detect.results import CASE, TIMED, DetectRecord
 from spp_ops.benchmarks.peers import Pass
-from spp_ops.benchmarks.results import Record
+from spp_ops.benchmarks.results import Contest, Record
 from spp_ops.benchmarks.scaling import FLAT_FROM, ScalingRecord
 
 FORWARD, TRAINING, BACKWARD = (timed.value for timed in (Pass.FORWARD, Pass.TRAINING, Pass.BACKWARD))
@@ -52,6 +53,17 @@ SPEED = (
     Bar("ONE", FORWARD, "torchvision-one-call", 1 / 2),
 )
 
+PHOTOS = tuple(
+    Bar(CASE, TIMED, slower, factor, faster)
+    for slower, factor, faster in (
+        ("fasterrcnn-mobilenet", 1, "ours"),
+        ("ssdlite-mobilenet", 1 / 1.5, "ours"),
+        ("ours-opencv-selective-search", 12, "ours"),
+        ("ours", 1.5, "ours-openvino"),
+    )
+)
+PHOTO_BYTES = 1e9  # peak memory of `spp-ops detect` on 12 megapixels
+
 MEMORY = 0.60  # of torchvision's peak, with a head that keeps nothing of the pooled features
 
 LINEAR_IN_WINDOWS = 0.05  # how far the slope may be from 1
@@ -68,12 +80,24 @@ def verdicts(record: Record | None, scaling: ScalingRecord | None = None) -> lis
     return found
 
 
+def photo_verdicts(record: DetectRecord) -> list[Verdict]:
+    """Judge every promise of seconds and memory a photo that this run measured."""
+    found = [verdict for bar in PHOTOS for verdict in _judged(bar, record.contest)]
+    if record.peak_bytes is not None:
+        promise = f"peak memory of detect on 12 megapixels below {PHOTO_BYTES / 1e6:,.0f} MB"
+        found.append(Verdict(promise, f"{record.peak_bytes / 1e6:,.0f} MB", record.peak_bytes < PHOTO_BYTES))
+    return found
+
+
 def _speed(record: Record) -> Iterator[Verdict]:
     for bar in SPEED:
-        contest = record.contest(bar.case, bar.timed)
-        ratio = contest.ratio(bar.slower, bar.faster) if contest else None
-        if ratio is None:
-            continue
+        yield from _judged(bar, record.contest(bar.case, bar.timed))
+
+
+def _judged(bar: Bar, contest: Contest | None) -> Iterator[Verdict]:
+    """The verdict, if both took part."""
+    ratio = contest.ratio(bar.slower, bar.faster) if contest else None
+    if ratio is not None:
         times = f"{bar.case} {bar.timed}: {bar.slower} at least {bar.factor:.3g} x {bar.faster}"
         within = f"{bar.case} {bar.timed}: {bar.faster} at most {1 / bar.factor:.3g} x {bar.slower}"
         if bar.factor >= 1:

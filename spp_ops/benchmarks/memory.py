@@ -111,17 +111,17 @@ def _reset_peak(device: torch.device) -> int:
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return _status("VmRSS")
+    return status_bytes("VmRSS")
 
 
 def _peak(device: torch.device) -> int:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device)
-    return _status("VmHWM")
+    return status_bytes("VmHWM")
 
 
-def _status(field: str) -> int:
+def status_bytes(field: str) -> int:
     """Return a field of /proc/self/status in bytes."""
     found = re.search(rf"^{field}:\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="ascii"), re.MULTILINE)
     if found is None:

@@ -13,6 +13,7 @@ from rich.text import Text
 from spp_ops.benchmarks.bars import Verdict
 from spp_ops.benchmarks.cases import CASES
 from spp_ops.benchmarks.compare import Change, Comparison
+from spp_ops.benchmarks.detect.results import DetectRecord
 from spp_ops.benchmarks.peers import OTHERS, PEERS
 from spp_ops.benchmarks.results import Contest, Peaks, Ratio, Record
 from spp_ops.benchmarks.scaling import ScalingRecord
@@ -70,7 +71,7 @@ def print_record(console: Console, record: Record) -> None:
 
 def contest_table(contest: Contest) -> Table:
     """Show one contest: ratios to ours and to the write floor with their quartiles, milliseconds, agreement."""
-    table = _table(f"{contest.case} {contest.timed}, {contest.dtype}: {CASES[contest.case].about}")
+    table = plain_table(f"{contest.case} {contest.timed}, {contest.dtype}: {CASES[contest.case].about}")
     table.add_column("")
     for heading in ("x ours", "quartiles", "x floor", "ms here"):
         table.add_column(heading, justify="right")
@@ -83,7 +84,7 @@ def contest_table(contest: Contest) -> Table:
 
 def peak_table(peaks: Iterable[Peaks]) -> Table:
     """Show peak memory of forward and backward."""
-    table = _table("Peak memory of forward + backward")
+    table = plain_table("Peak memory of forward + backward")
     table.add_column("")
     table.add_column("what follows the pooling")
     for heading in ("MiB", "of torchvision's"):
@@ -99,7 +100,7 @@ def peak_table(peaks: Iterable[Peaks]) -> Table:
 
 def scaling_table(record: ScalingRecord) -> Table:
     """Show the slope of every curve."""
-    table = _table("Time on log-log axes: slope 1 is linear, 0 is flat")
+    table = plain_table("Time on log-log axes: slope 1 is linear, 0 is flat")
     for heading in ("sweep", "contestant"):
         table.add_column(heading)
     for heading in ("from", "to", "slope", "quartiles", "time at the end\nx time at the start"):
@@ -118,7 +119,7 @@ def scaling_table(record: ScalingRecord) -> Table:
 
 def verdict_table(verdicts: Iterable[Verdict]) -> Table:
     """Set what is promised beside what was measured."""
-    table = _table("Promises")
+    table = plain_table("Promises")
     table.add_column("")
     table.add_column("measured", justify="right")
     table.add_column("")
@@ -129,7 +130,7 @@ def verdict_table(verdicts: Iterable[Verdict]) -> Table:
 
 def comparison_table(comparisons: Iterable[Comparison]) -> Table:
     """Show ours before and after, by yardstick."""
-    table = _table("Against the baseline: times the yardstick of the same run")
+    table = plain_table("Against the baseline: times the yardstick of the same run")
     for heading in ("contest", "contestant", "yardstick"):
         table.add_column(heading)
     for heading in ("baseline", "now", "change"):
@@ -149,7 +150,7 @@ def print_machine(console: Console, record: Record | ScalingRecord) -> None:
     console.print(literal(machine(record), "dim"))
 
 
-def machine(record: Record | ScalingRecord) -> str:
+def machine(record: Record | ScalingRecord | DetectRecord) -> str:
     """List what is known of the machine and the versions."""
     return ", ".join(f"{name} {value}" for name, value in record.machine.items() if value not in (None, "", []))
 
@@ -177,5 +178,6 @@ def _left_out_everywhere(record: Record) -> dict[str, str]:
     return {name: reason for name, reason in reasons.items() if name in OTHERS and name not in took_part}
 
 
-def _table(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """A table without frame, its title on the left."""
     return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
