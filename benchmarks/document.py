@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from benchmarks import document_photos
+from benchmarks.markdown import table
 from spp_ops.benchmarks import plots
 from spp_ops.benchmarks.bars import verdicts
 from spp_ops.benchmarks.cases import CASES
@@ -37,6 +39,7 @@ SOURCES = (
     ("scaling.json", "scaling --repeats 9"),
     ("fresh.json", "op --cases MAIN --peers torchvision --passes forward --return-memory --no-peaks --repeats 5"),
     ("dtypes.json", "op --cases MAIN --peers torchvision --passes forward --dtypes all --no-peaks --repeats 5"),
+    (document_photos.RECORD, "detect"),
 )
 
 RESULTS, PAGE = Path("benchmarks/results"), Path("docs/benchmarks.md")
@@ -127,7 +130,7 @@ def write(results: Path, page: Path) -> None:
     parts = [
         INTRODUCTION.format(commands=_commands(results), machine=machine(record)),
         "## Promises\n",
-        *_table(
+        *table(
             ("", "measured", ""),
             [(v.promise, v.measured, "kept" if v.kept else "**missed**") for v in verdicts(record, scaling)],
         ),
@@ -138,6 +141,7 @@ def write(results: Path, page: Path) -> None:
         *(["## Types\n", *_contests(dtypes.contests)] if dtypes else []),
         *(["\n" + PEAKS, *_peaks(record.peaks)] if record.peaks else []),
         *(_scaling(scaling, images) if scaling else []),
+        *document_photos.section(results, images),
         "\n" + COMPARING,
         "## Contestants\n",
         *(f"* `{peer.name}`: {peer.about}." for peer in PEERS.values()),
@@ -155,7 +159,7 @@ def _contests(contests: Iterable[Contest], remark: str = "") -> Iterator[str]:
             (f"`{row.name}`", times(row.to_ours), quartiles(row.to_ours), times(row.to_floor), row.check)
             for row in rows(contest)
         ]
-        yield from _table(("", "times ours", "quartiles", "times the write floor", "beside ours"), lines)
+        yield from table(("", "times ours", "quartiles", "times the write floor", "beside ours"), lines)
 
 
 def _peaks(peaks: Iterable[Peaks]) -> Iterator[str]:
@@ -166,7 +170,7 @@ def _peaks(peaks: Iterable[Peaks]) -> Iterator[str]:
             (f"{peak.case}, {peak.head}", f"`{name}`", f"{size:.0f}", f"{size / whole:.0%}" if whole else "")
             for name, size in peak.mebibytes.items()
         ]
-    yield from _table(("", "", "MiB", "of torchvision's"), lines)
+    yield from table(("", "", "MiB", "of torchvision's"), lines)
 
 
 def _scaling(record: ScalingRecord, images: Path) -> Iterator[str]:
@@ -176,16 +180,8 @@ def _scaling(record: ScalingRecord, images: Path) -> Iterator[str]:
         slope = curve.slope()
         ends = f"{curve.x[0]:,} to {curve.x[-1]:,}"
         lines.append((curve.axis, ends, f"`{curve.name}`", f"{slope.median:.3f}", quartiles(slope)))
-    yield from _table(("", "", "", "slope", "quartiles"), lines)
+    yield from table(("", "", "", "slope", "quartiles"), lines)
     yield f"![scaling]({(images / 'scaling.svg').as_posix()})\n"
-
-
-def _table(headings: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    yield f"| {' | '.join(headings)} |"
-    yield "|" + "---|" * len(headings)
-    for line in lines:
-        yield f"| {' | '.join(line)} |"
-    yield ""
 
 
 def _commands(results: Path) -> str:

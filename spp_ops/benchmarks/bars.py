@@ -58,6 +58,7 @@ PHOTOS = tuple(
     for slower, factor, faster in (
         ("fasterrcnn-mobilenet", 1, "ours"),
         ("ssdlite-mobilenet", 1 / 1.5, "ours"),
+        ("ssdlite-mobilenet", 1 / 1.5, "ours-bfloat16"),
         ("ours-opencv-selective-search", 12, "ours"),
         ("ours", 1.5, "ours-openvino"),
     )

@@ -9,6 +9,7 @@ from torch import nn
 
 import spp_ops
 from spp_ops.detection import RCNNFeatures, RegionFeatures, WindowFeatures
+from spp_ops.detection.features import resizing
 from spp_ops.detection.features.regions import ProjectionRule
 from spp_ops.models import SPPNet, zf5
 
@@ -96,6 +97,21 @@ def crowded_windows() -> torch.Tensor:
     """Windows whose corners differ by a pixel, so that many fall on the same cells; in random order."""
     near = (windows(count=40)[:, None] + torch.tensor([0.0, 1, 0, 1])[None, :, None]).flatten(0, 1)
     return near[torch.randperm(len(near), generator=torch.Generator().manual_seed(3))]
+
+
+@pytest.mark.parametrize(("height", "width"), [(60, 90), (61, 35), (12, 300)])
+def test_large_photos_are_resized_by_rows_first(
+    height: int, width: int, backbone: nn.Sequential, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = RegionFeatures(backbone, scales=(24, 40))
+    expected = features.resized(photo(height, width))
+    monkeypatch.setattr(resizing, "_LARGE", 100)
+    for (pixels, image_scale), (other, other_scale) in zip(
+        features.resized(photo(height, width)), expected, strict=True
+    ):
+        assert image_scale == other_scale
+        assert pixels.stride() == other.stride()
+        torch.testing.assert_close(pixels, other, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1000])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +63,13 @@ class Ours(Contestant):
 
 
 class OursBfloat16(Contestant):
-    """The same with convolutions and head in bfloat16."""
+    """The same narrowed to bfloat16: convolutions, proposals and head."""
 
     name = "ours-bfloat16"
 
     @override
     def ready(self, detector: SPPDetector) -> Finder:
-        return detector.changed(precision="bfloat16").detect
+        return copy.deepcopy(detector).to(torch.bfloat16).detect
 
 
 class OursWithProposals(Contestant):
@@ -106,8 +108,7 @@ class OursCompressed(Contestant):
 
     @override
     def ready(self, detector: SPPDetector) -> Finder:
-        wide = random_detector(0, WIDE)
-        config = wide.changed(ranks=self.ranks, precision="int8").config
+        config = replace(random_detector(0, WIDE).config, ranks=self.ranks, precision="int8")
         return SPPDetector(config, config.build()).detect
 
 

@@ -21,7 +21,7 @@ PART_COLORS = dict(
 
 
 def save_chart(path: Path, record: DetectRecord) -> None:
-    """Draw how many times longer than ours each takes, and where our seconds go. The format follows the path's ending."""
+    """Draw how many times longer than ours each takes, and where ours spend it; the format follows the ending."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 0.7 + 0.34 * (len(record.contest.seconds) + len(record.parts))), layout="constrained")

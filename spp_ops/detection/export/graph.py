@@ -13,7 +13,7 @@ from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.export.postprocess import select_boxes
 from spp_ops.detection.export.proposals import proposed_windows
 from spp_ops.detection.export.unique import distinct_rows
-from spp_ops.detection.features.regions import scaled_size
+from spp_ops.detection.features.resizing import scaled_size
 from spp_ops.export.pixels import bilinear, is_inside, sides_of
 
 

@@ -15,6 +15,7 @@ from spp_ops._core.checks import Levels, level_pairs, level_tuple
 from spp_ops._core.geometry import place_boxes
 from spp_ops.datasets.image import PAPER_NORMALIZATION, Normalization, Pixels, to_tensor
 from spp_ops.detection.features.base import Scores, apart_from, joined, take_rows
+from spp_ops.detection.features.resizing import is_large, resized_rows, scaled_size
 from spp_ops.detection.features.tiling import Strips
 from spp_ops.detection.features.unique import UniqueWindows, unique_windows
 from spp_ops.models.shapes import map_shape, smallest_input
@@ -120,9 +121,14 @@ class RegionFeatures:
             scales: other ones than the detector's.
         """
         weight = next(self.backbone.parameters(), torch.empty(0))
-        pixels = self.normalization(to_tensor(image, weight.device))
-        resized = [self._resize(pixels, scale) for scale in (self.scales if scales is None else scales)]
-        return [(each.to(weight.dtype), image_scale) for each, image_scale in resized]
+        whole = None if is_large(image) else self.normalization(to_tensor(image, weight.device))
+        height, width = image.shape[:2]
+        resized = []
+        for scale in self.scales if scales is None else scales:
+            size = self._size(height, width, scale)
+            pixels = self.normalization(resized_rows(image, size[0], weight.device)) if whole is None else whole
+            resized.append((self._resize(pixels, size).to(weight.dtype), (size[1] / width, size[0] / height)))
+        return resized
 
     def maps(self, resized: list[tuple[Tensor, tuple[float, float]]], windows: Tensor | None = None) -> ScaledMaps:
         """Compute the convolution stack's maps of what `resized` gave.
@@ -206,40 +212,16 @@ class RegionFeatures:
         for part in parts:
             yield apart_from(head(self.pool(scaled, part, out=buffer[: len(part)])), buffer)
 
-    def _resize(self, pixels: Tensor, scale: int) -> tuple[Tensor, tuple[float, float]]:
-        height, width = pixels.shape[-2:]
+    def _size(self, height: int, width: int, scale: int) -> tuple[int, int]:
+        """Height and width of a resized image."""
         rows, columns = scaled_size(torch.tensor(height), torch.tensor(width), scale, self.longest)
-        size = int(rows), int(columns)
-        image_scale = size[1] / width, size[0] / height
+        return int(rows), int(columns)
+
+    def _resize(self, pixels: Tensor, size: tuple[int, int]) -> Tensor:
         # Plain bilinear, as the authors do it, also where the image shrinks.
         resized = F.interpolate(pixels, size, mode="bilinear", align_corners=False)
         below, right = (max(self.smallest - length, 0) for length in size)
-        return F.pad(resized, (0, right, 0, below)) if below or right else resized, image_scale
-
-
-def scaled_size(height: Tensor, width: Tensor, scale: int, longest: int) -> tuple[Tensor, Tensor]:
-    """Size of a resized image, in whole numbers alone: every machine and every runtime finds the same.
-
-    Args:
-        height: of the image, int64 [].
-        width: of the image, int64 [].
-        scale: wanted length of the shorter side.
-        longest: the longer side gets this length where it would exceed it.
-
-    Returns:
-        Height and width, int64 [], rounded to the nearest, halves to the even one; at least 1.
-    """
-    short, long = height.minimum(width), height.maximum(width)
-    limited = scale * long > longest * short
-    numerator, denominator = torch.where(limited, longest, scale), torch.where(limited, long, short)
-
-    def scaled(side: Tensor) -> Tensor:
-        whole = side * numerator // denominator
-        twice_rest = 2 * (side * numerator - whole * denominator)
-        up = (twice_rest > denominator) | ((twice_rest == denominator) & (whole % 2 == 1))
-        return (whole + up.to(torch.int64)).clamp(min=1)
-
-    return scaled(height), scaled(width)
+        return F.pad(resized, (0, right, 0, below)) if below or right else resized
 
 
 def _checked(windows: Tensor) -> Tensor:
