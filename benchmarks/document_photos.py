@@ -18,7 +18,8 @@ INTRODUCTION = """\
 ## A photo from its file to boxes
 
 `spp-ops benchmark detect`: a photo is decoded, windows are proposed, the network is run, boxes are suppressed.
-{detector}; photos: {photos}. Contestants take turns on the same photos. Peers have random weights and as many classes as ours.
+{detector}; photos: {photos}.
+Contestants take turns on the same photos. Peers have random weights and as many classes as ours.
 """
 
 

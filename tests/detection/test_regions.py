@@ -110,8 +110,8 @@ def test_large_photos_are_resized_by_rows_first(
         features.resized(photo(height, width)), expected, strict=True
     ):
         assert image_scale == other_scale
-        assert pixels.stride() == other.stride()
-        torch.testing.assert_close(pixels, other, rtol=0, atol=1e-4)
+        assert pixels.stride()[1:] == other.stride()[1:]
+        torch.testing.assert_close(pixels, other, rtol=0, atol=1e-3)  # of values up to 128
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1000])

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -49,6 +50,9 @@ class Contestant(ABC):
 
         Args:
             detector: ours, with learned proposals; peers look at its number of classes alone.
+
+        Raises:
+            ValueError, ImportError: it can't take part after all.
         """
 
 
@@ -88,6 +92,24 @@ class OursWithProposals(Contestant):
     @override
     def ready(self, detector: SPPDetector) -> Finder:
         return detector.changed(proposals=ProposalConfig(self._method)).detect
+
+
+class OursExported(Contestant):
+    """The same exported to OpenVINO, one graph from pixels to boxes, in float32."""
+
+    name = "ours-openvino"
+    packages = ("openvino", "onnx", "onnxscript")
+
+    @override
+    def ready(self, detector: SPPDetector) -> Finder:
+        from spp_ops.detection.export import export_detector, load_exported
+
+        with TemporaryDirectory() as folder:
+            export_detector(detector, Path(folder) / "detector.xml", "openvino")
+            exported = load_exported(Path(folder) / "detector.xml", threads=torch.get_num_threads())
+        if exported.takes_windows:
+            raise ValueError("the exported graph takes windows and proposes none")
+        return exported
 
 
 class OursWide(Contestant):
@@ -160,6 +182,7 @@ CONTESTANTS: dict[str, Contestant] = {
     for each in (
         Ours(),
         OursBfloat16(),
+        OursExported(),
         OursWide(),
         OursCompressed(),
         OursWithProposals(

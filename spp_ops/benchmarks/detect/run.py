@@ -19,8 +19,9 @@ from spp_ops.benchmarks.peers.base import Run
 from spp_ops.benchmarks.results import Contest, describe_run
 from spp_ops.detection.detectors.spp import SPPDetector
 from spp_ops.detection.proposals import ProposalConfig
+from spp_ops.detection.proposals.config import Method
 
-PARTS_OF = {"ours": None, "ours-selective-search": "selective-search-fast"}
+PARTS_OF: dict[str, Method | None] = {"ours": None, "ours-selective-search": "selective-search-fast"}
 _CPU = torch.device("cpu")
 
 
@@ -65,13 +66,17 @@ def run(
         progress: called before each piece of work with its name.
     """
     kept = keep_freed_memory()
-    left_out, finders = {}, {}
+    left_out: dict[str, str] = {}
+    finders: dict[str, Finder] = {}
     for name in ("ours", *(name for name in options.contestants if name != "ours")):
         reason = CONTESTANTS[name].missing()
+        try:
+            if reason is None:
+                finders[name] = CONTESTANTS[name].ready(detector)
+        except (ValueError, ImportError) as error:
+            reason = " ".join(str(error).split())
         if reason is not None:
             left_out[name] = reason
-        else:
-            finders[name] = CONTESTANTS[name].ready(detector)
     runs = {name: Run(_on_each(finder, photos)) for name, finder in finders.items()}
     seconds = take_turns(runs, _CPU, options.rounds, progress)
     contest = Contest(

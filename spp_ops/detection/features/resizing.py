@@ -37,7 +37,7 @@ def scaled_size(height: Tensor, width: Tensor, scale: int, longest: int) -> tupl
 
 def is_large(image: Pixels) -> bool:
     """Whether a photo is better resized row-wise first, as 8-bit pixels."""
-    return image.shape[0] * image.shape[1] > _LARGE
+    return bool(image.shape[0] * image.shape[1] > _LARGE)
 
 
 def resized_rows(image: Pixels, count: int, device: torch.device) -> Tensor:
