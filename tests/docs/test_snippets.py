@@ -14,6 +14,8 @@ from worlds import WORLDS
 
 from spp_ops.detection.proposals import many
 
+# Pages that train several detectors, or export one: what they call has quicker tests of its own.
+TRAINING = {f"docs/tutorials/{name}.md" for name in ("exporting", "first_detector", "rcnn_to_spp", "your_photos")}
 PAGES = {str(page.relative_to(ROOT)): page for page in pages()}
 LOOKS_LIKE_CODE = re.compile(r"^(spp-ops|make|pip|python|import|from) ", re.MULTILINE)
 
@@ -22,7 +24,10 @@ def runs(page: Path) -> bool:
     return any(each.language in {"python", *SHELL} and not each.reason for each in snippets(page))
 
 
-@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if runs(page)])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in TRAINING else name for name in PAGES if runs(PAGES[name])],
+)
 def test_the_snippets_of_a_page_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(many, "_processors", lambda: 1)  # to start others takes longer than all of these windows
@@ -46,8 +51,8 @@ def test_code_says_that_it_is_code(name: str) -> None:
     assert not [text for text in unmarked if LOOKS_LIKE_CODE.search(text)]
 
 
-def test_pages_with_files_are_there() -> None:
-    assert set(WORLDS) <= set(PAGES)
+def test_pages_that_are_named_are_there() -> None:
+    assert set(WORLDS) | TRAINING <= set(PAGES)
 
 
 PAGE = """
