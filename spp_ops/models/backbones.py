@@ -11,25 +11,40 @@ from torch import Tensor, nn
 
 from spp_ops.models.timm_backbones import is_timm_name, timm_backbone
 
-# The part of each family that gives feature maps. A max pooling at its end is left out: the pyramid takes its place.
-_FAMILIES = ("alexnet", "vgg", "squeezenet", "resnet", "resnext", "wide_resnet")
+_RESNET = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
+# The parts of a family's networks that give feature maps. A max pooling at their end is left out: the pyramid takes its
+# place. A network must be one that can be made without memory, as records are compared with networks that way.
+_PARTS = {
+    "alexnet": ("features",),
+    "vgg": ("features",),
+    "squeezenet": ("features",),
+    "resnet": _RESNET,
+    "resnext": _RESNET,
+    "wide_resnet": _RESNET,
+    "densenet": ("features",),
+    "mobilenet": ("features",),
+    "mnasnet": ("layers",),
+    "shufflenet": ("conv1", "maxpool", "stage2", "stage3", "stage4", "conv5"),
+    "efficientnet": ("features",),
+    "convnext": ("features",),
+}
 _RUN_FILES = ("detector.safetensors", "checkpoint.pt")  # in a training run's folder, the first that is there
-_RESNET_LAYERS = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
 
 
 def backbone_names() -> list[str]:
     """Names of torchvision's that `backbone` knows; it knows ``timm/NAME`` besides."""
     from torchvision import models
 
-    return [name for name in models.list_models(module=models) if name.startswith(_FAMILIES)]
+    return [name for name in models.list_models(module=models) if name.startswith(tuple(_PARTS))]
 
 
 def backbone(name: str, weights: str | os.PathLike[str] | None = None) -> nn.Module:
     """Make the convolution stack of a network: images [N, 3, H, W] -> maps [N, C, h, w].
 
     Args:
-        name: one of `backbone_names()`: torchvision's AlexNet, VGG, SqueezeNet, ResNet and their variants; or
-            ``timm/NAME``, a convolutional network of timm's ("timm/convnext_atto"), which must be installed.
+        name: one of `backbone_names()`: torchvision's AlexNet, VGG, ResNet, DenseNet, MobileNet, EfficientNet,
+            ConvNeXt and their kin; or ``timm/NAME``, a convolutional network of timm's ("timm/convnext_atto"), which
+            must be installed.
         weights: None for random ones; the name of a torchvision entry ("IMAGENET1K_V1", "DEFAULT") or a tag of timm's
             ("a1_in1k", "DEFAULT"), which are downloaded once; or a file or run that `read_state_dict` reads.
 
@@ -54,7 +69,7 @@ def _made(name: str, entry: str | None) -> nn.Module:
     from torchvision.models import get_model
 
     try:
-        return _convolutions(get_model(name, weights=entry))
+        return _convolutions(get_model(name, weights=entry), name)
     except (KeyError, ValueError) as error:
         raise ValueError(f"weights: torchvision has no entry {entry!r} for {name}") from error
 
@@ -93,12 +108,13 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 def copy_weights(module: nn.Module, state: dict[str, Tensor], complaint: str) -> None:
     """Copy into `module` all tensors it has, out of a state dict that may hold more.
 
-    In the names, a leading "features." or "backbone." is optional.
+    In the names, a leading "features.", "layers." or "backbone." is optional.
 
     Raises:
         ValueError: a tensor is missing or has another shape; the message begins with `complaint`.
     """
-    state = {key.removeprefix("features."): tensor for key, tensor in state.items()}
+    for prefix in ("features.", "layers."):
+        state = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
     state |= {key.removeprefix("backbone."): tensor for key, tensor in state.items()}
     wanted = module.state_dict()
     for key, tensor in wanted.items():
@@ -113,9 +129,13 @@ def _is_file_name(weights: str | os.PathLike[str]) -> bool:
     return not isinstance(weights, str) or Path(weights).suffix != "" or Path(weights).exists()
 
 
-def _convolutions(network: nn.Module) -> nn.Sequential:
-    if hasattr(network, "layer4"):
-        return nn.Sequential(OrderedDict((name, network.get_submodule(name)) for name in _RESNET_LAYERS))
-    features = network.get_submodule("features")
-    layers = list(features.children())
+def _convolutions(network: nn.Module, name: str) -> nn.Sequential:
+    family = next(family for family in _PARTS if name.startswith(family))
+    parts = _PARTS[family]
+    if len(parts) > 1:
+        return nn.Sequential(OrderedDict((part, network.get_submodule(part)) for part in parts))
+    children = dict(network.get_submodule(parts[0]).named_children())
+    if family == "densenet":
+        return nn.Sequential(OrderedDict({**children, "relu": nn.ReLU()}))  # its forward has one after these
+    layers = list(children.values())
     return nn.Sequential(*(layers[:-1] if isinstance(layers[-1], nn.MaxPool2d) else layers))

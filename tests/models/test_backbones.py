@@ -19,6 +19,13 @@ torchvision = pytest.importorskip("torchvision")
         ("resnet18", (512, 7, 7), 32),
         ("resnet50", (2048, 7, 7), 32),
         ("squeezenet1_1", (512, 13, 13), 16),
+        ("densenet121", (1024, 7, 7), 32),
+        ("mobilenet_v2", (1280, 7, 7), 32),
+        ("mobilenet_v3_small", (576, 7, 7), 32),
+        ("mnasnet0_5", (1280, 7, 7), 32),
+        ("shufflenet_v2_x0_5", (1024, 7, 7), 32),
+        ("efficientnet_b0", (1280, 7, 7), 32),
+        ("convnext_tiny", (768, 7, 7), 32),
     ],
 )
 def test_maps_and_stride(name: str, shape: tuple[int, int, int], stride: int) -> None:
@@ -40,6 +47,28 @@ def test_weights_of_a_whole_network_from_a_file(name: str, tmp_path: Path) -> No
     else:
         expected = whole.features(images)
     torch.testing.assert_close(backbone(images), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "classifier"),
+    [
+        ("resnet18", "fc"),
+        ("densenet121", "classifier"),
+        ("mobilenet_v2", "classifier"),
+        ("mobilenet_v3_small", "classifier"),
+        ("mnasnet0_5", "classifier"),
+        ("shufflenet_v2_x0_5", "fc"),
+        ("efficientnet_b0", "classifier"),
+    ],
+)
+def test_means_of_the_maps_are_what_the_network_classifies(name: str, classifier: str, tmp_path: Path) -> None:
+    whole = torchvision.models.get_model(name, num_classes=5).eval()
+    torch.save(whole.state_dict(), tmp_path / "weights.pt")
+    maps = models.backbone(name, tmp_path / "weights.pt").eval()
+    images = torch.randn(1, 3, 64, 96)
+    with torch.inference_mode():
+        scores = whole.get_submodule(classifier)(maps(images).mean((2, 3)))
+        torch.testing.assert_close(scores, whole(images), rtol=1e-4, atol=1e-4)
 
 
 def test_safetensors(tmp_path: Path) -> None:

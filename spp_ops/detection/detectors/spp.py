@@ -90,7 +90,8 @@ class SPPDetector(nn.Module, Detector, OnTheHub):
         Returns:
             In evaluation mode for each image what `detect` finds, as tensors on the detector's device: "boxes" [K, 4]
             float32, like windows, "scores" [K] float32 and "labels" [K] int64 from 0, best first. In training mode
-            "loss_classifier" and "loss_box_reg", means over windows drawn by `sampling`, whose sum is to be minimized.
+            "loss_classifier" and "loss_box_reg", means over windows drawn by `sampling`, and "loss_objectness" and
+            "loss_rpn_box_reg" where windows are learned; their sum is to be minimized.
 
         Raises:
             FileNotFoundError, ImageError: there is no such image, or it can't be used.
