@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops import RoIPool as TorchvisionRoIPool
@@ -72,7 +72,7 @@ class MultiScaleRoIPool(MultiScaleRoIAlign):  # type: ignore[misc]  # torchvisio
         chosen = None
         if len(features) > 1:
             sizes = ((rois[:, 3] - rois[:, 1]) * (rois[:, 4] - rois[:, 2])).sqrt()
-            first = -torch.tensor(self.scales[0]).log2().item()
+            first = -math.log2(self.scales[0])
             chosen = assigned_maps(
                 sizes,
                 len(features),
@@ -129,4 +129,4 @@ def _scales(features: Sequence[Tensor], image_shapes: Sequence[tuple[int, int]])
     if not image_shapes:
         raise ValueError("image_shapes: expected one for each image, got none")
     height = max(shape[0] for shape in image_shapes)
-    return [2.0 ** torch.tensor(each.shape[-2] / height).log2().round().item() for each in features]
+    return [2.0 ** round(math.log2(each.shape[-2] / height)) for each in features]

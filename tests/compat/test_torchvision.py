@@ -102,6 +102,12 @@ def test_each_box_has_the_map_and_the_numbers_that_torchvision_gives_it(levels: 
     assert ours.scales == theirs.scales
 
 
+def test_the_maps_of_a_pyramid_are_one_graph() -> None:
+    arguments = (pyramid(2), [boxes(20), boxes(3)], [(128, 160)] * 2)
+    compiled = torch.compile(compat.MultiScaleRoIPool(["0", "1"], 7), fullgraph=True, backend="aot_eager")
+    assert_same(compiled(*arguments), compat.MultiScaleRoIPool(["0", "1"], 7)(*arguments))
+
+
 def test_names_and_shapes_are_checked() -> None:
     pool = compat.MultiScaleRoIPool(["a"], 7)
     with pytest.raises(ValueError, match="x: expected maps named a, got 0, 1, pool"):
