@@ -9,16 +9,19 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
+from torch import nn
 
 import spp_ops
 from spp_ops import testing
 from spp_ops.benchmarks import rcnn
 from spp_ops.benchmarks.rcnn import Comparison, Settings, Stages
+from spp_ops.benchmarks.rcnn.connected import truncated
 from spp_ops.benchmarks.rcnn.report import as_data, table
-from spp_ops.benchmarks.rcnn.results import BFLOAT16, FIVE, ONCE, ONE
+from spp_ops.benchmarks.rcnn.results import BFLOAT16, FIVE, INT8, ONCE, ONE, TRUNCATED
 from spp_ops.benchmarks.rcnn.work import products
 from spp_ops.demo import digit_detector
 from spp_ops.demo import main as demo
+from spp_ops.detection.features.low_rank import LowRankLinear
 from spp_ops.engine.progress import Progress, Work
 from spp_ops.models import SPPNet, create
 
@@ -121,6 +124,7 @@ def test_speed_ups_are_ratios_of_the_sums() -> None:
             FIVE: Stages(0.4, 1.0, 0.25, 1.0),
             FIVE + ONCE: Stages(0.4, 1.0, 0.15, 0.9),
             FIVE + ONCE + BFLOAT16: Stages(0.4, 1.0, 0.15, 0.5),
+            FIVE + ONCE + TRUNCATED + INT8: Stages(0.4, 1.0, 0.15, 0.1, windows=0.35),
         },
         rcnn=Stages(5.0, 40.0, 10.0, 1.0),
         windows=2000,
@@ -131,12 +135,16 @@ def test_speed_ups_are_ratios_of_the_sums() -> None:
         distinct={ONE: 0.8, FIVE: 0.9},
         products={ONE: 10, FIVE: 50, "R-CNN": 1000},
         bfloat16_difference=0.00234,
+        int8_difference=0.0123,
+        ranks=(1024, None),
     )
     methods = as_data(measured)["methods"]
     assert methods["SPP-net, 1 scale"]["speed_up"]["conv_and_pool"] == pytest.approx(50 / 0.25)
     assert methods["SPP-net, 1 scale"]["speed_up"]["total"] == pytest.approx(56 / 1.35)
     assert methods["SPP-net, 5 scales"]["speed_up"]["total"] == pytest.approx(56 / 2.65)
     assert methods["SPP-net, 5 scales, equal windows once"]["speed_up"]["total"] == pytest.approx(56 / 2.45)
+    assert methods[FIVE + ONCE + TRUNCATED + INT8]["speed_up"]["total"] == pytest.approx(56 / 2)
+    assert methods[FIVE + ONCE + TRUNCATED + INT8]["speed_up"]["conv_and_pool"] == pytest.approx(50 / 1.15)
     assert as_data(measured)["rcnn_extrapolated"] is False
     assert as_data(measured)["conv_products_bound"] == {ONE: 100, FIVE: 20}
     assert as_data(measured)["fc_bound"][ONE + ONCE] == pytest.approx(56 / 0.8)
@@ -146,8 +154,19 @@ def test_speed_ups_are_ratios_of_the_sums() -> None:
     assert "41.5x" in text.getvalue()
     for expected in ("equal once", "fc in bfloat16", "at 56x", "80% and 90%", "100.0 and 20.0 times", "by 0.23%"):
         assert expected in text.getvalue()
+    for expected in ("truncated, int8", "by 1.2%", "ranks 1024, full"):
+        assert expected in text.getvalue()
     assert max(map(len, text.getvalue().splitlines())) <= 80
     assert "SPP-net, 5 scales" in text.getvalue()
+
+
+def test_layers_are_truncated_where_that_makes_them_smaller() -> None:
+    layers = nn.Sequential(nn.Linear(100, 80), nn.ReLU(), nn.Linear(80, 60), nn.ReLU(), nn.Linear(60, 5))
+    smaller, ranks = truncated(layers, (20, 50))
+    assert ranks == (20, None)
+    assert isinstance(smaller[0], LowRankLinear)
+    assert [*smaller[2:]] == [*layers[2:]]
+    assert smaller(torch.ones(3, 100)).shape == (3, 5)
 
 
 def test_rcnn_sample_grows_with_the_device() -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 from spp_ops.benchmarks.rcnn import Comparison, Settings, compare
 from spp_ops.benchmarks.rcnn.images import Example, save_overview, save_time_chart
 from spp_ops.benchmarks.rcnn.report import as_data, table
+from spp_ops.benchmarks.rcnn.stopwatch import Stopwatch
 from spp_ops.benchmarks.rcnn.timing import steps
 from spp_ops.datasets.image import Pixels, load_image
 from spp_ops.demo.digit_detector import IMAGES, DigitTest
@@ -107,9 +108,13 @@ def measure(photo: Pixels, device: torch.device, settings: Settings, work: Work)
     torch.manual_seed(settings.seed)
     net = create(settings.arch, levels=settings.levels).to(device).eval()
     work.start("selective search")
-    windows = selective_search(photo, side=settings.proposal_side, limit=settings.windows)
+    watch = Stopwatch(torch.device("cpu"))
+    for _ in range(settings.repeats + 1):
+        with watch.stage("windows"):
+            windows = selective_search(photo, side=settings.proposal_side, limit=settings.windows)
     work.expect(steps(settings, len(windows), device))
-    return net, windows, compare(net, photo, torch.from_numpy(windows), settings, work.start)
+    comparison = compare(net, photo, torch.from_numpy(windows), settings, work.start, watch.median("windows"))
+    return net, windows, comparison
 
 
 def find_digits(device: torch.device, images: int) -> DigitTest:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, FigureBase
     from matplotlib.patches import Rectangle
 
-STAGE_COLORS = {"prepare": "#b8b8c0", "conv": "#3b6ea8", "pool": "#e07b39", "fc": "#6a9e5b"}
+STAGE_COLORS = {"windows": "#8e6bbf", "prepare": "#b8b8c0", "conv": "#3b6ea8", "pool": "#e07b39", "fc": "#6a9e5b"}
 ACCENT = "#ff5a36"
 SHOWN_WINDOWS = 40
 

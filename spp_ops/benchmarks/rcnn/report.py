@@ -8,7 +8,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from spp_ops.benchmarks.rcnn.results import BFLOAT16, FIVE, ONCE, ONE, Comparison, Stages
+from spp_ops.benchmarks.rcnn.results import FEWER, FIVE, ONCE, ONE, Comparison, Stages
 from spp_ops.engine.text import literal
 
 # Total speed-up over R-CNN on the same ZF-5, PASCAL VOC 2007 with a 2014 GPU (paper, section 4.3).
@@ -25,7 +25,7 @@ def table(comparison: Comparison, title: str) -> Table:
     left = {"title_justify": "left", "caption_justify": "left"}
     result = Table(title=literal(title), caption=caption(comparison), box=SIMPLE_HEAD, padding=0, **left)  # type: ignore[arg-type]
     result.add_column("seconds a photo", no_wrap=True)
-    for column in ("prepare", "conv", "pool", "fc"):
+    for column in ("windows", "prepare", "conv", "pool", "fc"):
         result.add_column(column, justify="right")
     result.add_column("total", justify="right", style="bold")
     result.add_column("speed-up\nconv+pool", justify="right", style="green")
@@ -51,7 +51,8 @@ def caption(comparison: Comparison) -> str:
     )
     bound = comparison.rcnn.total / comparison.rcnn.fc
     notes = [
-        "prepare: resizing the photo, or warping the windows; not in the paper's times.",
+        "windows: selective search, ours; not in the paper's times, as prepare.",
+        "prepare: resizing the photo, or warping the windows.",
         f"fc: {comparison.windows:,} rows of {comparison.feature_length:,} numbers; alone it bounds the total "
         f"speed-up at {bound:.0f}x.",
         f"equal once: equal windows pooled and classified once; {distinct} are kept.",
@@ -59,6 +60,10 @@ def caption(comparison: Comparison) -> str:
     ]
     if comparison.bfloat16_difference is not None:
         notes.append(f"bfloat16 changes the features by {100 * comparison.bfloat16_difference:.2g}% (rms).")
+    if comparison.int8_difference is not None:
+        notes.append(f"int8 changes them by {100 * comparison.int8_difference:.2g}%.")
+    if any(comparison.ranks):
+        notes.append(f"truncated: fc layers of ranks {', '.join(str(rank or 'full') for rank in comparison.ranks)}.")
     if comparison.extrapolated:
         notes.append(f"* timed on {comparison.rcnn_windows:,} windows drawn at random, extrapolated to all.")
     notes.append("paper: the same network, a GPU of 2014.")
@@ -87,19 +92,24 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
         # were everything but the fully connected layers free
         "fc_bound": {name: comparison.rcnn.total / stages.fc for name, stages in comparison.methods.items()},
         "bfloat16_difference": comparison.bfloat16_difference,
+        "int8_difference": comparison.int8_difference,
+        "ranks": comparison.ranks,
         "methods": methods,
     }
 
 
 def _short(name: str) -> str:
     """A method's name, under the one it is a variant of."""
-    if name.endswith(BFLOAT16):
-        return "  fc in bfloat16"
+    for way, called in FEWER.items():
+        if name.endswith(way):
+            return f"  {called}"
     return "  equal once" if name.endswith(ONCE) else name
 
 
 def _times(stages: Stages) -> list[str]:
-    return [_seconds(each) for each in (stages.prepare, stages.conv, stages.pool, stages.fc, stages.total)]
+    return [
+        _seconds(each) for each in (stages.windows, stages.prepare, stages.conv, stages.pool, stages.fc, stages.total)
+    ]
 
 
 def _seconds(seconds: float) -> str:

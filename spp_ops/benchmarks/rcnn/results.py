@@ -7,7 +7,15 @@ from dataclasses import dataclass
 ONE = "SPP-net, 1 scale"
 FIVE = "SPP-net, 5 scales"
 ONCE = ", equal windows once"  # after either of these
-BFLOAT16 = ", fc in bfloat16"  # after that
+BFLOAT16 = ", fc in bfloat16"  # after that, as the following ones
+INT8 = ", fc in int8"
+TRUNCATED = ", fc truncated"  # by singular values; INT8 may follow
+FEWER = {  # ways to make the fully connected layers cheaper, and what they are called below the method's name
+    TRUNCATED + INT8: "truncated, int8",
+    TRUNCATED: "fc truncated",
+    INT8: "fc in int8",
+    BFLOAT16: "fc in bfloat16",
+}
 
 
 @dataclass(frozen=True)
@@ -20,12 +28,14 @@ class Stages:
         pool: pooling every window from the maps, finding equal windows included where they are pooled once; pooling
             every warped window's map.
         fc: the fully connected layers.
+        windows: finding the windows by selective search, which serves both.
     """
 
     prepare: float
     conv: float
     pool: float
     fc: float = 0.0
+    windows: float = 0.0
 
     @property
     def conv_and_pool(self) -> float:
@@ -34,8 +44,8 @@ class Stages:
 
     @property
     def total(self) -> float:
-        """All four."""
-        return self.prepare + self.conv + self.pool + self.fc
+        """All five."""
+        return self.windows + self.prepare + self.conv + self.pool + self.fc
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ class Comparison:
 
     Attributes:
         methods: SPP-net's times by name: `ONE` and `FIVE` do the same work for each window as R-CNN, in the same
-            precision; `ONCE` and `BFLOAT16` are added to the names of those that save some of it.
+            precision; `ONCE` and one of `FEWER` are added to the names of those that save some of it.
         windows: windows of the photo; times are for all of them.
         rcnn_windows: those that R-CNN was timed on. Where they are fewer, its times (save fc) are extrapolated.
         rcnn_batch: windows a pass.
@@ -54,6 +64,8 @@ class Comparison:
         products: multiplications of the convolutions, for `ONE`, `FIVE` and "R-CNN".
         bfloat16_difference: root mean square of what bfloat16 changes in the features, relative to theirs; None where
             the device is not faster in it.
+        int8_difference: the same of int8; None where the device multiplies no bytes.
+        ranks: of the layers that are truncated; None for one that would not get smaller.
     """
 
     methods: dict[str, Stages]
@@ -66,6 +78,8 @@ class Comparison:
     distinct: dict[str, float]
     products: dict[str, int]
     bfloat16_difference: float | None = None
+    int8_difference: float | None = None
+    ranks: tuple[int | None, ...] = ()
 
     @property
     def extrapolated(self) -> bool:

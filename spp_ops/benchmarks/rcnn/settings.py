@@ -26,6 +26,7 @@ class Settings:
         rcnn_batch: windows a pass; None: the fastest of `BATCHES`, found by a short measurement.
         repeats: SPP-net is timed this often, after a warm-up; medians count.
         layer: the fully connected layer at which features are taken.
+        ranks: of the first fully connected layers where they are truncated; the default is Fast R-CNN's (section 4.4).
     """
 
     arch: str = "zf5"
@@ -38,6 +39,7 @@ class Settings:
     rcnn_batch: int | None = None
     repeats: int = 5
     layer: str = "fc7"
+    ranks: tuple[int, ...] = (1024, 256)
     seed: int = 0
 
     def __post_init__(self) -> None:

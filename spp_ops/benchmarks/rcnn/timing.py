@@ -16,31 +16,37 @@ import torch
 from torch import Tensor
 
 from spp_ops.benchmarks.harness import keep_freed_memory
-from spp_ops.benchmarks.rcnn.results import BFLOAT16, FIVE, ONCE, ONE, Comparison, Stages
+from spp_ops.benchmarks.rcnn import connected
+from spp_ops.benchmarks.rcnn.results import BFLOAT16, FIVE, INT8, ONCE, ONE, Comparison, Stages
 from spp_ops.benchmarks.rcnn.settings import Settings
 from spp_ops.benchmarks.rcnn.stopwatch import Stopwatch
 from spp_ops.benchmarks.rcnn.work import products
 from spp_ops.datasets.image import Pixels
-from spp_ops.detection.features.linear import Precision, computes_bfloat16, dense
+from spp_ops.detection.features.linear import computes_bfloat16
 from spp_ops.detection.features.regions import RegionFeatures, ScaledMaps
 from spp_ops.detection.features.warped import RCNNFeatures
 from spp_ops.models.spp_net import SPPNet
 from spp_ops.testing import differing_windows
 
 CHECKED_WINDOWS = 200
-FC_REPEATS = 2  # after a warm-up; a run takes a second or two, and there are five
 
 
 def steps(settings: Settings, windows: int, device: torch.device) -> int:
     """How often `compare` calls `progress`."""
     batches = settings.rcnn_batches(windows, device)
     sample = settings.rcnn_sample(windows, device)
-    return 2 * (settings.repeats + 1) + _fc_runs(device) + len(batches) + sample // min(batches) + 1
+    fc = connected.runs(computes_bfloat16(device), device.type == "cpu")
+    return 2 * (settings.repeats + 1) + fc + len(batches) + sample // min(batches) + 1
 
 
 @torch.inference_mode()
 def compare(
-    net: SPPNet, image: Pixels, windows: Tensor, settings: Settings, progress: Callable[[str], None] = lambda _: None
+    net: SPPNet,
+    image: Pixels,
+    windows: Tensor,
+    settings: Settings,
+    progress: Callable[[str], None] = lambda _: None,
+    window_seconds: float = 0.0,
 ) -> Comparison:
     """Check the pooled features against the reference, then time every stage.
 
@@ -50,6 +56,7 @@ def compare(
         windows: [R, 4] x1, y1, x2, y2 in 0-based pixels, last pixels included; R >= 1.
         settings: what to compare.
         progress: called before each part of the work with its name.
+        window_seconds: that finding the windows took.
 
     Raises:
         ValueError: there are no windows.
@@ -64,14 +71,15 @@ def compare(
     order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(settings.seed))
     job = _Job(net, image, windows[order].to(device), settings, progress)
     measured = {ONE: job.spp_net(settings.one_scale), FIVE: job.spp_net(settings.five_scales)}
-    fc = _FullyConnected(job, measured[FIVE].rows)
+    layers = net.head_up_to(settings.layer)
+    fc = connected.FullyConnected(layers, measured[FIVE].rows, settings, progress)
     every = fc.seconds(len(windows))
-    methods, rcnn = {}, replace(job.rcnn(), fc=every)
+    methods, rcnn = {}, replace(job.rcnn(), fc=every, windows=window_seconds)
     for name, scales in measured.items():
-        methods[name] = replace(scales.all, fc=every)
-        methods[name + ONCE] = once = replace(scales.once, fc=fc.seconds(scales.distinct))
-        if computes_bfloat16(device):
-            methods[name + ONCE + BFLOAT16] = replace(once, fc=fc.seconds(scales.distinct, "bfloat16"))
+        methods[name] = replace(scales.all, fc=every, windows=window_seconds)
+        methods[name + ONCE] = once = replace(scales.once, fc=fc.seconds(scales.distinct), windows=window_seconds)
+        for way in fc.ways:
+            methods[name + ONCE + way] = replace(once, fc=fc.seconds(scales.distinct, way))
     square = (RCNNFeatures(net).size,) * 2
     return Comparison(
         methods=methods,
@@ -86,7 +94,9 @@ def compare(
             **{name: sum(products(net.backbone, size) for size in scales.sizes) for name, scales in measured.items()},
             "R-CNN": len(windows) * products(net.backbone, square),
         },
-        bfloat16_difference=fc.bfloat16_difference() if computes_bfloat16(device) else None,
+        bfloat16_difference=fc.difference(BFLOAT16),
+        int8_difference=fc.difference(INT8),
+        ranks=fc.ranks,
     )
 
 
@@ -181,35 +191,3 @@ class _Job:
         wrong = differing_windows(maps.maps, checked, regions.levels, maps.projections, regions.target_area)
         if wrong:
             raise RuntimeError(f"{wrong} of {len(checked)} windows were pooled otherwise than by the reference")
-
-
-class _FullyConnected:
-    """The fully connected layers on rows that were pooled."""
-
-    def __init__(self, job: _Job, rows: Tensor) -> None:
-        self._job = job
-        self._rows = rows
-        layers = job.net.head_up_to(job.settings.layer)
-        self._heads = {"float32": dense(layers)}
-        if computes_bfloat16(rows.device):
-            self._heads["bfloat16"] = dense(layers, "bfloat16")
-
-    def seconds(self, count: int, precision: Precision = "float32") -> float:
-        """Time them on that many rows."""
-        watch = Stopwatch(self._rows.device)
-        for _ in range(min(self._job.settings.repeats, FC_REPEATS) + 1):
-            with watch.stage("fc"):
-                self._heads[precision](self._rows[:count])
-        self._job.progress(f"fully connected layers up to {self._job.settings.layer}")
-        return watch.median("fc")
-
-    def bfloat16_difference(self) -> float:
-        """Return the root mean square of what bfloat16 changes, relative to that of the features."""
-        rows = self._rows[:CHECKED_WINDOWS]
-        exact = self._heads["float32"](rows)
-        return float((self._heads["bfloat16"](rows) - exact).norm() / exact.norm())
-
-
-def _fc_runs(device: torch.device) -> int:
-    """How many rows of the table have fully connected layers of their own."""
-    return 5 if computes_bfloat16(device) else 3
