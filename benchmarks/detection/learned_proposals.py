@@ -36,13 +36,14 @@ METHODS = {
     "learned": ProposalConfig("learned", limit=300),
     "selective-search-fast": ProposalConfig("selective-search-fast"),
 }
-SCALE = 400  # shorter side of the images that the detector looks at
+SCALES = {"raccoon": 400, "boards": 600}  # shorter sides of the images that the detector looks at
+TRAINING_SCALES = {"raccoon": (320, 400, 480), "boards": (480, 600, 720)}
 COUNTS, SHOWN_IOUS = (100, 300, 1000), (0.5, 0.7)
 TIMED_IMAGES = 20
 # One linear layer on the pooled rows; the lowest convolutions, which hold edges and colors, keep their weights.
 TRAINING = JointConfig(
     epochs=8,
-    scales=(320, 400, 480),
+    object_copies=16,
     frozen_layers=7,
     row_rms=0.0625,
     precision="bf16-mixed",
@@ -62,7 +63,7 @@ def main(data: str, seeds: int, methods: str, runs: Path) -> None:
     file = RESULTS / f"learned-{data}.json"
     results = load_results(file) | {
         "data": data,
-        "scale": SCALE,
+        "scale": SCALES[data],
         "training": as_data(TRAINING),
         "machine": machine_of(),
     }
@@ -77,11 +78,13 @@ def main(data: str, seeds: int, methods: str, runs: Path) -> None:
 
 def measure(experiment: Experiment, method: str, seed: int, folder: Path) -> dict[str, Any]:
     """Train one detector and test it."""
-    detector = DetectorConfig(experiment.train.classes, hidden=(), scales=(SCALE,), proposals=METHODS[method])
+    detector = DetectorConfig(
+        experiment.train.classes, hidden=(), scales=(SCALES[experiment.name],), proposals=METHODS[method]
+    )
     job = JointJob(folder, str(find_data(*WEIGHTS)), resume=True)
     console = ConsoleProgress(Console())
     begun = time.perf_counter()
-    config = replace(TRAINING, seed=seed)
+    config = replace(TRAINING, seed=seed, scales=TRAINING_SCALES[experiment.name])
     trained = train_joint(
         experiment.train, None, detector, config, job=job, device=torch.device("cpu"), progress=console
     )

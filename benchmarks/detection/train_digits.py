@@ -24,26 +24,26 @@ from spp_ops.engine.config import as_data
 from spp_ops.engine.display import ConsoleProgress
 from spp_ops.engine.files import write_json
 
-# Digits of 16 pixels have few cells of stride 8 to themselves: windows keep all of them (no inset), and small ones
-# are looked at on enlarged images.
+# Digits of 16 pixels have few cells of stride 8 to themselves: windows keep all of them (no inset), and small ones are
+# learned and looked at on enlarged images. A cell sees 67 pixels: large ones are learned and looked at on small images.
 DETECTOR = DetectorConfig(
     CLASSES,
     "small5",
-    hidden=(128,),
-    scales=(160, 240, 360),
+    hidden=(256,),
+    scales=(160, 300, 480),
     target_area=96.0**2,
     inset=0.0,
-    proposals=ProposalConfig("learned", limit=100),
+    proposals=ProposalConfig("learned", limit=300),
 )
-TEST_SCALES = (*DETECTOR.scales, 500)  # training on the largest would take half as long again
 TRAINING = JointConfig(
-    epochs=10,
+    epochs=5,
     images_per_step=2,
     windows_per_image=128,
     hard_share=0.5,  # half of them objects, half background: with fewer nearly all would be objects
     object_copies=5,
     proposals_per_image=300,
-    scales=(160, 240, 360),
+    scales=DETECTOR.scales,
+    object_sizes=(16.0, 140.0),
     flip=False,  # no digit is another's flipped image
     optimizer="adam",
     lr=0.002,
@@ -72,15 +72,14 @@ def main(run: Path, seed: int, stop_after: int | None) -> None:
         device=torch.device("cpu"),
         progress=ConsoleProgress(console),
     )
-    detector = trained.changed(scales=TEST_SCALES)
-    detector.save(FOLDER, half=True)
+    trained.save(FOLDER, half=True)
     tests = digit_images(run / "data", "test")
-    evaluation = evaluate_detections(tests, run_detector(detector, tests))
+    evaluation = evaluate_detections(tests, run_detector(trained, tests))
     console.print(f"mAP {100 * evaluation.eleven_point:.1f} % (11-point), COCO AP {100 * evaluation.coco.ap:.1f} %")
     write_json(
         RESULTS / "digits.json",
         {
-            "detector": as_data(detector.config),
+            "detector": as_data(trained.config),
             "training": as_data(config),
             "machine": machine_of(),
             "test": evaluation.as_data(),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
+from spp_ops.cli._options import Command
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.proposals.config import LEARNED_LIMIT, Method
 from spp_ops.detection.proposals.precomputed import ENDINGS
@@ -33,8 +35,11 @@ class Proposals(click.ParamType):  # type: ignore[type-arg]  # generic from clic
         return ProposalConfig("file", file=str(file.absolute()))  # the record must not depend on the folder of today
 
 
-proposals_option = click.option(
-    "--proposals",
-    type=Proposals(),
-    help=f"Windows to look at: {', '.join(METHODS)}, or a file of boxes (.npz, .json, .mat, .pkl).",
-)
+def proposals_option(default: str) -> Callable[[Command], Command]:
+    """--proposals; None where it is not given, which means `default`."""
+    return click.option(
+        "--proposals",
+        type=Proposals(),
+        help=f"Windows to look at: {', '.join(METHODS)}, or a file of boxes (.npz, .json, .mat, .pkl).  "
+        f"[default: {default}]",
+    )

@@ -56,7 +56,7 @@ def detector_options(command: Command) -> Command:
         ),
         click.option("--score-threshold", type=float, help="Boxes that score less are dropped."),
         click.option("--scales", type=Numbers(), help="Shorter sides in pixels of the resized images."),
-        proposals_option,
+        proposals_option("the run's"),
         click.option("--windows", type=click.IntRange(1), help="At most this many windows an image."),
         click.option(
             "--precision",

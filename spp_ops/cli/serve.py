@@ -39,7 +39,7 @@ _WAITING_CONNECTIONS = 64
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to listen at; 0: a free one."
 )
 @click.option("--scales", type=Numbers(), help="Shorter sides in pixels of the resized images.  [default: the run's]")
-@proposals_option
+@proposals_option("the run's")
 @click.option("--windows", type=click.IntRange(1), help="At most this many windows an image.  [default: the run's]")
 @device_option
 def command(

@@ -21,10 +21,11 @@ from spp_ops.datasets.problems import Notice
 from spp_ops.datasets.reading import DetectionData
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.features.regions import ProjectionRule
-from spp_ops.detection.joint import train_joint
+from spp_ops.detection.joint import JointCheckpoint, train_joint
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.proposals.config import LEARNED_LIMIT
 from spp_ops.detection.staged import PRESETS, StagedJob, train_staged
+from spp_ops.engine.checkpoint import FILE_NAME
 from spp_ops.engine.display import ConsoleProgress
 
 _STAGED_OPTIONS = ("preset",)
@@ -83,11 +84,11 @@ _JOINT_HIDDEN: tuple[int, ...] = ()  # for few images; the paper's two layers co
     show_default=True,
     help="The rule from windows to cells of a map: the authors' code, the paper's journal version, Fast R-CNN.",
 )
-@proposals_option
+@proposals_option("learned (joint), selective-search-fast (staged)")
 @click.option(
     "--windows",
     type=click.IntRange(1),
-    help=f"At most this many windows an image.  [default: {ProposalConfig.limit}; {LEARNED_LIMIT} learned ones]",
+    help=f"At most this many windows an image.  [default: {LEARNED_LIMIT} learned ones, {ProposalConfig.limit} others]",
 )
 @click.option("--no-boxes", is_flag=True, help="Do not learn to correct windows.")
 @click.option("--resume", is_flag=True, help="Go on with the run in RUN, to the same result; more --epochs prolong it.")
@@ -139,7 +140,7 @@ def command(
     if not any(map(len, labeled.objects)):
         raise ValueError(f"{source.source}: expected objects to learn from, found none in {len(labeled)} images")
     progress = ConsoleProgress(console)
-    proposals = proposals or ProposalConfig()
+    proposals = proposals or _usual_proposals(pipeline, out, resume)
     if pipeline == "staged" and proposals.method == "learned":
         raise ValueError("--proposals learned: windows are learned by --pipeline joint alone, given with staged")
     detector = DetectorConfig(
@@ -170,6 +171,15 @@ def command(
             progress=progress,
         )
     console.print(f"saved in {out}")
+
+
+def _usual_proposals(pipeline: str, out: Path, resume: bool) -> ProposalConfig:
+    """What is looked at where nothing is asked for; a run goes on with what it began with."""
+    if pipeline == "staged":
+        return ProposalConfig()
+    if resume and (out / FILE_NAME).is_file():
+        return JointCheckpoint.load(out).detector.proposals
+    return ProposalConfig("learned", limit=LEARNED_LIMIT)
 
 
 def _validation(

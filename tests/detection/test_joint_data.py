@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from scenes import WINDOWS, read_scenes
 
 from spp_ops.datasets.detection import DetectionImages, Objects
 from spp_ops.detection.boxes import box_iou, decode_boxes, flip_boxes
+from spp_ops.detection.joint.anchors import fit_proposer
 from spp_ops.detection.joint.config import JointConfig
 from spp_ops.detection.joint.samples import TrainingSamples
 from spp_ops.detection.losses import hardest, window_losses
@@ -135,3 +137,26 @@ def test_the_hardest_windows_are_chosen_image_by_image() -> None:
     assert sorted(hardest(total, [3, 4], 0.5).tolist()) == [1, 2, 4, 5]
     assert sorted(hardest(total, [3, 0, 4], 0.1).tolist()) == [1, 5]
     assert sorted(hardest(total, [7], 1.0).tolist()) == list(range(7))
+
+
+def test_objects_are_learned_at_the_scales_that_suit_them(scenes: Path) -> None:
+    images = read_scenes(scenes)
+    config = replace(CONFIG, scales=(80,), object_sizes=(25.0, math.inf), flip=False)
+    data = TrainingSamples(images, None, config)
+    counted = 0
+    for row, objects in enumerate(images.objects):
+        sample = data[row]
+        assert sample.shown is not None
+        factor = 80 / min(sample.pixels.shape[:2])
+        boxes = torch.from_numpy(objects.boxes)
+        sizes = (boxes[:, 2:] - boxes[:, :2] + 1).prod(dim=1).sqrt() * factor
+        assert torch.equal(sample.shown.boxes, boxes[sizes >= 25])
+        assert torch.equal(sample.shown.difficult, boxes[sizes < 25])
+        counted += len(sample.shown.difficult)
+    assert counted > 0
+    every = fit_proposer(images, (80,), 4000).sizes
+    assert min(fit_proposer(images, (80,), 4000, (25.0, math.inf)).sizes) > min(every)
+    with pytest.raises(ValueError, match="images: expected objects that are not difficult"):
+        fit_proposer(images, (80,), 4000, (1000.0, math.inf))
+    with pytest.raises(ValueError, match="object_sizes: expected two sizes in order"):
+        replace(CONFIG, object_sizes=(5.0, 5.0))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from launching import run_python
-from scenes import read_scenes, scene_detector
+from scenes import WINDOWS, read_scenes, scene_detector
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from test_joint_training import TRAINING, StoppedError, assert_same
 
@@ -124,6 +124,18 @@ def test_two_processes_train_as_one_and_the_commands_take_the_run(scenes: Path, 
         done = CliRunner().invoke(main, [*arguments, "--device", "cpu"], catch_exceptions=False)
         assert done.exit_code == 0, done.output
         assert shown in done.output
+
+
+def test_windows_are_learned_unless_others_are_asked_for_or_the_run_has_others(scenes: Path, tmp_path: Path) -> None:
+    settings = "--arch small5 --levels 2,1 --scales 96 --epochs 1 --windows-per-image 16 --device cpu"
+    runner = CliRunner()
+    for name, asked in (("usual", []), ("file", ["--proposals", str(scenes / WINDOWS)])):
+        out = str(tmp_path / name)
+        for more in (asked, ["--resume"]):  # to go on, a run need not be told
+            done = runner.invoke(main, ["train-detector", str(scenes), "--out", out, *settings.split(), *more])
+            assert done.exit_code == 0, done.output
+    assert SPPDetector.load(tmp_path / "usual").proposals == ProposalConfig("learned", limit=300)
+    assert SPPDetector.load(tmp_path / "file").proposals.method == "file"
 
 
 @pytest.mark.parametrize(

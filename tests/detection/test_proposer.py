@@ -130,7 +130,7 @@ def test_sampled_anchors_follow_from_the_generator_alone() -> None:
     for seed in (1, 1, 2):
         before = torch.random.get_rng_state()
         generator = torch.Generator().manual_seed(seed)
-        losses.append(float(made.losses(found, objects, objects[:0], generator, 20).objectness))
+        losses.append(float(made.losses(found, objects, objects[:0], generator, 20).objectness.detach()))
         assert torch.equal(before, torch.random.get_rng_state())
         torch.rand(7)
     assert losses[0] == losses[1] != losses[2]
@@ -184,6 +184,8 @@ def test_networks_that_have_not_learned_to_propose_are_refused() -> None:
     plain = small_detector()
     with pytest.raises(ValueError, match="proposals: expected a method, as the network has not learned to propose"):
         plain.changed(proposals=LEARNED)
+    with pytest.raises(ValueError, match="proposer: expected the network's, None, got ProposerConfig"):
+        plain.changed(proposer=CONFIG)
     with pytest.raises(ValueError, match="proposals: expected a detector that has learned to propose windows"):
         plain.propose(photo())
     with pytest.raises(ValueError, match="proposals: expected a method, as R-CNN has no map"):

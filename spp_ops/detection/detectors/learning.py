@@ -14,6 +14,8 @@ from spp_ops.detection.features.regions import RegionFeatures, ScaledMaps
 from spp_ops.detection.losses import counted, window_losses
 from spp_ops.detection.sampling import Drawn, Shown, WindowSampling, draw_object_windows
 
+_CANDIDATES = 20  # anchors at most for each proposal that windows are drawn from
+
 
 def training_losses(
     net: RegionNet,
@@ -103,8 +105,9 @@ def draw_proposed(
     losses = net.proposer.losses(said, sure, unsure, generator, sampling.anchors_per_image)
     with torch.no_grad():
         # Among half of the anchors: the likeliest alone are all on objects, and leave no background to learn.
-        most = sampling.proposals_per_image, max(len(said.logits) // 2, net.proposer.config.candidates)
-        windows, _ = windows_of(net.proposer, [said], maps.image_scales, size, *most)
+        limit = sampling.proposals_per_image
+        candidates = min(len(said.logits) // 2, _CANDIDATES * limit)
+        windows, _ = windows_of(net.proposer, [said], maps.image_scales, size, limit, max(candidates, 1))
         return draw_object_windows(windows, *shown, size, sampling, generator), losses
 
 

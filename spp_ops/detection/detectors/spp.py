@@ -62,6 +62,9 @@ class SPPDetector(nn.Module, Detector, OnTheHub):
             raise ValueError(f"chunk: expected at least 1 window, got {chunk}")
         if config.proposals.method == "learned" and net.proposer is None:
             raise ValueError("proposals: expected a method, as the network has not learned to propose, got 'learned'")
+        own = None if net.proposer is None else net.proposer.config
+        if config.proposer != own:
+            raise ValueError(f"proposer: expected the network's, {own}, got {config.proposer}")
         self.config = config
         self.net = net
         self.eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,17 +15,21 @@ from spp_ops.detection.detectors.proposer import ProposerConfig
 SIZES, RATIOS = 5, 3  # of the anchors, where the boxes differ so much
 
 
-def fit_proposer(images: DetectionImages, scales: Sequence[int], longest: int) -> ProposerConfig:
+def fit_proposer(
+    images: DetectionImages, scales: Sequence[int], longest: int, object_sizes: tuple[float, float] = (0.0, math.inf)
+) -> ProposerConfig:
     """Return a proposer whose anchors are like the images' objects, as they look when it learns.
 
     Args:
         images: with objects; difficult ones don't count.
         scales: shorter sides that images are resized to.
         longest: longest side of a resized image.
+        object_sizes: of the objects that are learned at a scale; see `JointConfig`.
 
     Raises:
-        ValueError: there is no object that is not difficult.
+        ValueError: there is no object to be learned.
     """
+    smallest, largest = object_sizes
     sizes, ratios = [], []
     for objects, size in zip(images.objects, image_sizes(images.paths), strict=True):
         boxes = objects.boxes[~objects.difficult]
@@ -34,9 +39,10 @@ def fit_proposer(images: DetectionImages, scales: Sequence[int], longest: int) -
         ratios.append(extent[:, 1] / extent[:, 0])
         for scale in scales:
             factor = min(scale / min(size.upright), longest / max(size.upright))
-            sizes.append(np.sqrt(extent.prod(axis=1)) * factor)
-    if not ratios:
-        raise ValueError("images: expected objects that are not difficult, to learn windows from; found none")
+            resized = np.sqrt(extent.prod(axis=1)) * factor
+            sizes.append(resized[(resized >= smallest) & (resized <= largest)])
+    if not any(map(len, sizes)):
+        raise ValueError("images: expected objects that are not difficult, to learn windows from, found none")
     return ProposerConfig(cluster(np.concatenate(sizes), SIZES), cluster(np.concatenate(ratios), RATIOS))
 
 

@@ -93,7 +93,9 @@ def train_joint(
     fabric = make_fabric(device, config.precision)
     progress = progress if progress is not None and fabric.is_global_zero else Progress()
     if detector.proposals.method == "learned" and detector.proposer is None:
-        detector = replace(detector, proposer=fit_proposer(images, config.scales, detector.longest))
+        detector = replace(
+            detector, proposer=fit_proposer(images, config.scales, detector.longest, config.object_sizes)
+        )
     with run_folder(job.out, active=fabric.is_global_zero):
         saved = _saved_run(job, detector)
         if saved is not None:
@@ -111,7 +113,9 @@ def train_joint(
         if saved is None:
             say_random_weights(job.weights, detector.arch, progress, frozen=config.backbone_lr == 0)
             set_scales(SPPDetector(replace(detector, scales=(middle,)), net), images, windows, config.row_rms)
-        trainer = JointTrainer(net, features, TrainingSamples(images, windows, config), config, fabric)
+        trainer = JointTrainer(
+            net, features, TrainingSamples(images, windows, config, detector.longest), config, fabric
+        )
         average = None if trainer.average is None else trainer.average.module
         tested = net if average is None else average
         assert isinstance(tested, RegionNet)

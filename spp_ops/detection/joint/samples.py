@@ -44,12 +44,16 @@ class TrainingSamples(Dataset[Sample]):
         images: what is trained on.
         windows: proposals [R, 4] of each image; None: the network proposes them in the step.
         config: how windows are drawn.
+        longest: side of a resized image.
     """
 
-    def __init__(self, images: DetectionImages, windows: Sequence[Boxes] | None, config: JointConfig) -> None:
+    def __init__(
+        self, images: DetectionImages, windows: Sequence[Boxes] | None, config: JointConfig, longest: int = 4000
+    ) -> None:
         self._images = images
         self._windows = windows
         self._config = config
+        self._longest = longest
         self._kept: dict[int, Pixels] = {}
         self._room = KEPT_BYTES
         self._epoch = 0
@@ -69,7 +73,7 @@ class TrainingSamples(Dataset[Sample]):
         flipped = config.flip and bool(torch.rand((), generator=generator) < 0.5)
         pixels = torch.from_numpy(self._load(row))
         height, width, _ = pixels.shape
-        shown = self._shown(row)
+        shown = self._shown(row, min(config.scales[scale] / min(height, width), self._longest / max(height, width)))
         drawn = _NOTHING
         if self._windows is not None:
             proposals = torch.from_numpy(self._windows[row])
@@ -93,10 +97,13 @@ class TrainingSamples(Dataset[Sample]):
             self._room -= pixels.nbytes
         return pixels
 
-    def _shown(self, row: int) -> Shown:
+    def _shown(self, row: int, image_scale: float) -> Shown:
+        """The objects of an image that is resized by this factor."""
         objects = self._images.objects[row]
-        sure = torch.from_numpy(~objects.difficult)
         boxes, labels = torch.from_numpy(objects.boxes), torch.from_numpy(objects.labels)
+        smallest, largest = self._config.object_sizes
+        sizes = (boxes[:, 2:] - boxes[:, :2] + 1).prod(dim=1).sqrt() * image_scale
+        sure = torch.from_numpy(~objects.difficult) & (sizes >= smallest) & (sizes <= largest)
         return Shown(boxes[sure], labels[sure], boxes[~sure])
 
 
