@@ -24,26 +24,28 @@ from spp_ops.engine.config import as_data
 from spp_ops.engine.display import ConsoleProgress
 from spp_ops.engine.files import write_json
 
-# Digits of 16 pixels have few cells of stride 8 to themselves: windows keep all of them (no inset), and small ones are
-# learned and looked at on enlarged images. A cell sees 67 pixels: large ones are learned and looked at on small images.
+# Digits of 16 pixels have few cells of stride 8 to themselves: windows keep all of them (no inset), and small ones
+# are looked at on enlarged images.
 DETECTOR = DetectorConfig(
     CLASSES,
     "small5",
-    hidden=(256,),
-    scales=(160, 300, 480),
+    hidden=(128,),
+    scales=(160, 240, 360),
     target_area=96.0**2,
     inset=0.0,
-    proposals=ProposalConfig("learned", limit=300),
+    proposals=ProposalConfig("learned", limit=100),
 )
+TEST_SCALES = (*DETECTOR.scales, 500)  # training on the largest would take half as long again
+TEST_WINDOWS = ProposalConfig("learned", limit=300)
+EPOCHS = (10, 13)  # three more were added to a finished run, as `--epochs` does
 TRAINING = JointConfig(
-    epochs=5,
+    epochs=EPOCHS[-1],
     images_per_step=2,
     windows_per_image=128,
     hard_share=0.5,  # half of them objects, half background: with fewer nearly all would be objects
     object_copies=5,
     proposals_per_image=300,
     scales=DETECTOR.scales,
-    object_sizes=(16.0, 140.0),
     flip=False,  # no digit is another's flipped image
     optimizer="adam",
     lr=0.002,
@@ -63,23 +65,26 @@ def main(run: Path, seed: int, stop_after: int | None) -> None:
     """Train, test and write."""
     console = Console()
     config = replace(TRAINING, seed=seed)
-    trained = train_joint(
-        digit_images(run / "data", "train"),
-        None,
-        DETECTOR,
-        config,
-        job=JointJob(run, resume=True, stop_after=stop_after),
-        device=torch.device("cpu"),
-        progress=ConsoleProgress(console),
-    )
-    trained.save(FOLDER, half=True)
+    images = digit_images(run / "data", "train")
+    for epochs in EPOCHS:
+        trained = train_joint(
+            images,
+            None,
+            DETECTOR,
+            replace(config, epochs=epochs),
+            job=JointJob(run, resume=True, stop_after=stop_after),
+            device=torch.device("cpu"),
+            progress=ConsoleProgress(console),
+        )
+    detector = trained.changed(scales=TEST_SCALES, proposals=TEST_WINDOWS)
+    detector.save(FOLDER, half=True)
     tests = digit_images(run / "data", "test")
-    evaluation = evaluate_detections(tests, run_detector(trained, tests))
+    evaluation = evaluate_detections(tests, run_detector(detector, tests))
     console.print(f"mAP {100 * evaluation.eleven_point:.1f} % (11-point), COCO AP {100 * evaluation.coco.ap:.1f} %")
     write_json(
         RESULTS / "digits.json",
         {
-            "detector": as_data(trained.config),
+            "detector": as_data(detector.config),
             "training": as_data(config),
             "machine": machine_of(),
             "test": evaluation.as_data(),

@@ -16,7 +16,7 @@ SIZES, RATIOS = 5, 3  # of the anchors, where the boxes differ so much
 
 
 def fit_proposer(
-    images: DetectionImages, scales: Sequence[int], longest: int, object_sizes: tuple[float, float] = (0.0, math.inf)
+    images: DetectionImages, scales: Sequence[int], longest: int, object_sizes: tuple[float, float] | None = None
 ) -> ProposerConfig:
     """Return a proposer whose anchors are like the images' objects, as they look when it learns.
 
@@ -29,7 +29,7 @@ def fit_proposer(
     Raises:
         ValueError: there is no object to be learned.
     """
-    smallest, largest = object_sizes
+    smallest, largest = object_sizes or (0.0, math.inf)
     sizes, ratios = [], []
     for objects, size in zip(images.objects, image_sizes(images.paths), strict=True):
         boxes = objects.boxes[~objects.difficult]

@@ -29,7 +29,7 @@ class JointConfig(WindowSampling):
         scales: shorter sides in pixels; each time an image is resized to one of them, drawn at random.
         object_sizes: square roots of areas, in pixels of the resized image, of the objects that are learned at a scale:
             others are learned at another one, and count as difficult here (SNIP; Singh and Davis, 2018). For detectors
-            of several scales, each of which sees some sizes best.
+            of several scales, each of which sees some sizes best. None: all are learned.
         flip: whether every other image, drawn at random, is flipped.
         color_shift: strength of random changes of brightness, contrast, saturation and hue; 0: none.
         lr: learning rate of the head.
@@ -60,7 +60,7 @@ class JointConfig(WindowSampling):
     epochs: int = 12
     images_per_step: int = 2
     scales: tuple[int, ...] = (400, 480, 576)
-    object_sizes: tuple[float, float] = (0.0, math.inf)
+    object_sizes: tuple[float, float] | None = None
     flip: bool = True
     color_shift: float = 0.0
     lr: float = 0.01
@@ -88,7 +88,7 @@ class JointConfig(WindowSampling):
         for name in ("epochs", "images_per_step"):
             expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         expect(len(self.scales) > 0 and min(self.scales) >= 1, "scales", "one or more sides in pixels", self.scales)
-        smallest, largest = self.object_sizes
+        smallest, largest = self.object_sizes or (0.0, math.inf)
         expect(0 <= smallest < largest, "object_sizes", "two sizes in order, from 0", self.object_sizes)
         for name in ("color_shift", "backbone_lr", "frozen_layers", "weight_decay"):
             expect(0 <= getattr(self, name) < math.inf, name, "0 or more", getattr(self, name))

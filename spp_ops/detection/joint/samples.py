@@ -6,6 +6,7 @@ what was drawn before, nor from the number of worker or training processes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -101,7 +102,7 @@ class TrainingSamples(Dataset[Sample]):
         """The objects of an image that is resized by this factor."""
         objects = self._images.objects[row]
         boxes, labels = torch.from_numpy(objects.boxes), torch.from_numpy(objects.labels)
-        smallest, largest = self._config.object_sizes
+        smallest, largest = self._config.object_sizes or (0.0, math.inf)
         sizes = (boxes[:, 2:] - boxes[:, :2] + 1).prod(dim=1).sqrt() * image_scale
         sure = torch.from_numpy(~objects.difficult) & (sizes >= smallest) & (sizes <= largest)
         return Shown(boxes[sure], labels[sure], boxes[~sure])
