@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,16 +20,37 @@ from spp_ops import Projection, reference
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 LEVELS = ([(6, 6), (3, 3), (2, 2), (1, 1)], [(10, 9), (2, 2)])  # the second leaves in runs: 94 bins
 RULES = [Projection.rounded(1 / 16), Projection.rounded(1 / 8)]
-ROWS = 80  # enough for tables of squares to pay on these maps
 TOLERANCE = {torch.float64: 1e-11, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
 
 
-def draw(dtype: torch.dtype, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-    """Two maps of two images, one channels-last, and boxes on them, a bad one among them."""
-    maps = [torch.randint(-50, 50, (2, 9, *size), generator=generator).to(dtype) for size in ((11, 13), (12, 20))]
+@dataclass(frozen=True)
+class Shape:
+    """Windows, and the sizes of the two maps that they lie on: what decides which way the kernels go.
+
+    Attributes:
+        dtypes: those it is run in.
+    """
+
+    name: str
+    rows: int
+    sizes: tuple[tuple[int, int], tuple[int, int]]
+    dtypes: tuple[torch.dtype, ...] = DTYPES
+
+
+SHAPES = (
+    Shape("slices in shared memory", 80, ((11, 13), (12, 20))),
+    Shape("few windows: a block each, tables under them only", 5, ((40, 70), (12, 20))),
+)
+# What the reference takes long for: more windows than half the warps of any GPU, on a map that no shared memory holds.
+LONG = (Shape("a warp a window, tables in global memory", 1500, ((60, 100), (12, 20)), (torch.float32,)),)
+
+
+def draw(shape: Shape, dtype: torch.dtype, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
+    """Two maps of two images, one channels-last, and boxes on them."""
+    maps = [torch.randint(-50, 50, (2, 9, *size), generator=generator).to(dtype) for size in shape.sizes]
     maps[1] = maps[1].contiguous(memory_format=torch.channels_last)
-    corners = torch.rand(ROWS, 4, generator=generator) * 250 - 20
-    rois = torch.cat([torch.randint(0, 2, (ROWS, 1), generator=generator), corners], 1)
+    corners = torch.rand(shape.rows, 4, generator=generator) * 250 - 20
+    rois = torch.cat([torch.randint(0, 2, (shape.rows, 1), generator=generator), corners], 1)
     return maps, rois
 
 
@@ -42,23 +64,23 @@ def gradients(pooled: Tensor, maps: list[Tensor], seed: int) -> list[Tensor]:
 
 
 def results(
-    pool: Callable[..., Tensor], dtype: torch.dtype, levels: list[tuple[int, int]], device: str
+    pool: Callable[..., Tensor], shape: Shape, dtype: torch.dtype, levels: list[tuple[int, int]], device: str
 ) -> tuple[list[Tensor], list[Tensor], Tensor]:
     """Pooled features and all gradients, then the maps and boxes they were made of."""
     generator = torch.Generator().manual_seed(0)
-    maps, rois = draw(dtype, generator)
+    maps, rois = draw(shape, dtype, generator)
     index = torch.randint(0, 2, (len(rois),), generator=generator).to(device)
     leaves = [m.to(device).requires_grad_() for m in maps]
     pooled = pool(leaves, rois.to(device), levels, RULES, map_index=index)
     return [pooled, *gradients(pooled, leaves, 0)], [m.detach() for m in leaves], rois.to(device)
 
 
-def run(dtype: torch.dtype, levels: list[tuple[int, int]], device: str) -> None:
+def run(shape: Shape, dtype: torch.dtype, levels: list[tuple[int, int]], device: str) -> None:
     """One case; AssertionError where the device's results are not those of the reference on the CPU."""
-    expected, _, _ = results(reference.roi_spatial_pyramid_pool, dtype, levels, "cpu")
+    expected, _, _ = results(reference.roi_spatial_pyramid_pool, shape, dtype, levels, "cpu")
     for deterministic in (False, True):
         torch.use_deterministic_algorithms(deterministic)
-        got, maps, rois = results(spp_ops.roi_spatial_pyramid_pool, dtype, levels, device)
+        got, maps, rois = results(spp_ops.roi_spatial_pyramid_pool, shape, dtype, levels, device)
         for mine, wanted in zip(got, expected, strict=True):
             torch.testing.assert_close(mine.cpu(), wanted, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * 10)
     torch.use_deterministic_algorithms(False)
@@ -74,11 +96,23 @@ def check_bad_rows(maps: list[Tensor], rois: Tensor, levels: list[tuple[int, int
     assert not pooled[3:].isnan().any()
 
 
+def run_whole_maps(dtype: torch.dtype, device: str) -> None:
+    """Whole maps; AssertionError where they are not pooled as by the reference on the CPU."""
+    features = torch.randint(-50, 50, (3, 9, 13, 13), generator=torch.Generator().manual_seed(1)).to(dtype)
+    expected = reference.spatial_pyramid_pool(features, (6, 3, 2, 1))
+    pooled = spp_ops.spatial_pyramid_pool(features.to(device), (6, 3, 2, 1))
+    assert torch.equal(pooled.cpu(), expected)
+
+
 def main(device: str = "cuda") -> None:
     """Run all cases."""
-    for dtype, levels in itertools.product(DTYPES, LEVELS):
-        run(dtype, levels, device)
-        sys.stdout.write(f"right: {dtype} {levels}\n")
+    for shape in SHAPES if device == "cpu" else SHAPES + LONG:
+        for dtype, levels in itertools.product(shape.dtypes, LEVELS):
+            run(shape, dtype, levels, device)
+            sys.stdout.write(f"right: {shape.name}: {dtype} {levels}\n")
+    for dtype in DTYPES:
+        run_whole_maps(dtype, device)
+        sys.stdout.write(f"right: whole maps: {dtype}\n")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ from statistics import median
 from typing import Any
 
 import torch
+from torch.nn.functional import adaptive_max_pool2d
 
 from benchmarks.gpu_timing import captured, copy_bandwidth, peak_bytes, take_turns
 from spp_ops.benchmarks.cases import CASES, Workload
 from spp_ops.benchmarks.peers import PEERS, Pass, Run
 
-CONTESTED = ("MAIN", "SMALL", "BATCH", "LARGE", "WHOLE", "FIVE")
+CONTESTED = ("MAIN", "SMALL", "BATCH", "LARGE", "WHOLE", "FIVE", "ONE")
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 PEER_OF = {"spp_ops": "ours", "torchvision": "torchvision"}
 
@@ -66,9 +67,26 @@ def contestants(work: Workload, timed: Pass) -> dict[str, Run]:
         graph, _ = captured(lambda: ours.call(ours.before()))
         runs["spp_ops graph"] = Run(lambda _: graph.replay())
         runs["fill_"] = Run(lambda _: work.output.fill_(0))
+        runs |= rivals(work)
     else:
         runs["spp_ops deterministic"] = deterministic(runs["spp_ops"])
     return runs
+
+
+def rivals(work: Workload) -> dict[str, Run]:
+    """What else forward is held against: whole maps by one adaptive pool a level, one window by one of four calls."""
+    if work.case.whole:
+
+        def adaptive(_: Any) -> torch.Tensor:
+            return torch.cat([adaptive_max_pool2d(work.maps[0], level).flatten(1) for level in work.levels], 1)
+
+        return {
+            "spp_ops whole maps": PEERS["ours-fresh"].run(work, Pass.FORWARD),
+            "adaptive": Run(adaptive),
+            "adaptive, channels-last": PEERS["adaptive"].run(work, Pass.FORWARD),
+        }
+    one_call = PEERS["torchvision-one-call"]
+    return {} if one_call.declines(work) else {one_call.name: one_call.run(work, Pass.FORWARD)}
 
 
 def deterministic(run: Run) -> Run:
@@ -85,11 +103,11 @@ def deterministic(run: Run) -> Run:
 
 
 def bars(measured: Measured | None) -> list[Bar]:
-    """The project's promises for one GPU, all on MAIN; what was not measured is not kept."""
+    """The project's promises for one GPU, on MAIN where no other work is named; what was not measured is not kept."""
     contests = {(c["case"], c["dtype"], c["timed"]): c for c in (measured or {}).get("contests", [])}
 
-    def micros(dtype: str, timed: Pass, name: str) -> float:
-        return median(contests["MAIN", dtype, timed.value]["microseconds"][name])
+    def micros(dtype: str, timed: Pass, name: str, case: str = "MAIN") -> float:
+        return median(contests[case, dtype, timed.value]["microseconds"][name])
 
     def speedup(timed: Pass) -> float:
         return micros("float32", timed, "torchvision") / micros("float32", timed, "spp_ops")
@@ -104,6 +122,14 @@ def bars(measured: Measured | None) -> list[Bar]:
         ours = {kind: micros("float32", Pass.BACKWARD, f"spp_ops{kind}") for kind in ("", " deterministic")}
         return ours[" deterministic"] / ours[""]
 
+    def against_one_call() -> float:
+        ours, one_call = (micros("float32", Pass.FORWARD, name, "ONE") for name in ("spp_ops", "torchvision-one-call"))
+        return ours / one_call
+
+    def against_adaptive() -> float:
+        others = [micros("float32", Pass.FORWARD, name, "WHOLE") for name in ("adaptive", "adaptive, channels-last")]
+        return min(others) / micros("float32", Pass.FORWARD, "spp_ops whole maps", "WHOLE")
+
     def share_of_memory() -> float:
         peaks = (measured or {})["peak_bytes"]
         return float(peaks["spp_ops"]) / float(peaks["torchvision"])
@@ -114,6 +140,8 @@ def bars(measured: Measured | None) -> list[Bar]:
         judge("forward + backward at least 6 x torchvision", lambda: speedup(Pass.TRAINING), least=6),
         judge("bfloat16 forward at least 1.6 x float32", gain_of_16_bits, least=1.6),
         judge("deterministic backward at most 2 x the default's time", price_of_order, most=2),
+        judge("one window (ONE) at most the time of one of torchvision's four calls", against_one_call, most=1),
+        judge("whole maps (WHOLE) at least 3 x adaptive_max_pool2d a level + cat", against_adaptive, least=3),
         judge("peak memory of forward + backward at most 0.6 x torchvision's", share_of_memory, most=0.6),
     ]
 

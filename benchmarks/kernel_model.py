@@ -1,8 +1,10 @@
-"""What resident slices move on the benchmark's workloads, worked out without a GPU: a model, not a measurement.
+"""What the CUDA kernels move on the benchmark's workloads, worked out without a GPU: a model, not a measurement.
 
-``python -m benchmarks.kernel_model`` prints a Markdown table: the bytes that the output must have, the sectors of 32
-bytes that the stores touch for them, the squares that bins read from shared memory, and the times that these take at
-the rates below if nothing else did. Bank conflicts, instructions and latency are left out: a kernel takes longer.
+``python -m benchmarks.kernel_model`` prints two Markdown tables. The first is of many windows by resident slices: the
+bytes that the output must have, the sectors of 32 bytes that the stores touch for them, the squares that bins read from
+shared memory, and the times that these take at the rates below if nothing else did. Bank conflicts, instructions and
+latency are left out: a kernel takes longer. The second is of few windows by tables in global memory, where latency is
+what there is to wait for: how many reads of a group of eight lanes follow each other, alone and in a team of warps.
 """
 
 from __future__ import annotations
@@ -12,13 +14,23 @@ from dataclasses import dataclass
 
 from spp_ops import Projection
 from spp_ops._core.geometry import place_boxes
-from spp_ops.benchmarks.cases import CASES, Workload
+from spp_ops.benchmarks.cases import CASES, Case, Workload, half_to_whole
 
 MULTIPROCESSORS, GIGAHERTZ = 132, 1.755  # of an H100 SXM
 DEVICE_BYTES = 4.3e12  # a second, written or read; an H200's copy
 SHARED_BYTES = 128  # a cycle and multiprocessor
 SECTOR, VECTOR = 32, 16
 NAMES = ("MAIN", "SMALL", "BATCH")
+L2_BYTES = 5.5e12  # a second
+READ_MICROSECONDS = 0.35  # from one read of L2 to the next one that follows from it: 600 cycles
+WARP_GROUPS, TEAM_GROUPS = 4, 32  # of eight lanes, each with a bin: of a warp, of a block that is one team
+
+# Few windows: the work, and how many tables beyond the map itself csrc/kernels/cuda/forward_plan.h makes for it.
+FEW = (
+    (CASES["ONE"], 0),
+    (CASES["WHOLE"], 0),
+    (Case("20 windows on 200 x 336", "large windows", (5376, 3200), ((200, 336),), half_to_whole, windows=20), 4),
+)
 
 
 @dataclass(frozen=True)
@@ -54,22 +66,40 @@ def bin_sizes(extent: int, bins: int) -> list[int]:
     return [-(-(i + 1) * extent // bins) - i * extent // bins for i in range(bins)]
 
 
-def squares(height: int, width: int) -> int:
-    """Largest squares of a power of two that cover a bin, four at a time."""
-    side = 1 << (min(height, width).bit_length() - 1)
-    return 4 * (-(-height // (2 * side))) * (-(-width // (2 * side)))
+def reads(height: int, width: int, doublings: int = 31) -> int:
+    """Fours of largest squares of a power of two, of up to 2^doublings cells a side, that cover a bin."""
+    side = 1 << min(min(height, width).bit_length() - 1, doublings)
+    return (-(-height // (2 * side))) * (-(-width // (2 * side)))
+
+
+def window_sizes(work: Workload) -> list[tuple[int, int]]:
+    """Height and width of all windows in cells; windows of the benchmark lie inside of their maps."""
+    sizes = [(m.shape[2], m.shape[3]) for m in work.maps]
+    windows = place_boxes(work.rois, sizes, [Projection.rounded(1 / 16)], work.maps[0].shape[0]).windows
+    return [(int(height), int(width)) for _, _, width, height in windows.tolist()]
+
+
+def bin_reads(work: Workload, doublings: int = 31) -> list[list[int]]:
+    """The reads of each bin of each window that is read from the map."""
+    return [
+        [
+            reads(h, w, doublings)
+            for n in read_levels(work.levels)
+            for h in bin_sizes(height, n)
+            for w in bin_sizes(width, n)
+        ]
+        for height, width in window_sizes(work)
+    ]
 
 
 def squares_read(work: Workload) -> int:
-    """Of all windows; windows of the benchmark lie inside of their maps."""
-    sizes = [(m.shape[2], m.shape[3]) for m in work.maps]
-    windows = place_boxes(work.rois, sizes, [Projection.rounded(1 / 16)], work.maps[0].shape[0]).windows
-    total = 0
-    for _, _, width, height in windows.tolist():
-        for n in read_levels(work.levels):
-            rows, columns = bin_sizes(int(height), n), bin_sizes(int(width), n)
-            total += sum(squares(h, w) for h in rows for w in columns)
-    return total
+    """Of all windows."""
+    return 4 * sum(map(sum, bin_reads(work)))
+
+
+def chain(of_bins: list[int], groups: int) -> int:
+    """The most reads that follow each other where groups take a window's bins in turn."""
+    return max(sum(of_bins[group::groups]) for group in range(groups))
 
 
 def sectors(first: int, count: int) -> int:
@@ -103,8 +133,29 @@ def row(name: str, numbers: Numbers) -> str:
     return f"| {' | '.join([*cells, f'{read / 1e6:.0f} MB', f'{shared:.0f} us'])} |"
 
 
+def few_row(case: Case, doublings: int) -> str:
+    """One line of the table of few windows, float32 without indices."""
+    work = case.draw(device="cpu", seed=0)
+    of_bins = bin_reads(work, doublings)
+    alone, team = (max(chain(bins, groups) for bins in of_bins) for groups in (WARP_GROUPS, TEAM_GROUPS))
+    size = work.output.element_size()
+    made = work.maps[0].numel() * size * (2 + doublings)  # read once, then each table written
+    squares = 4 * sum(map(sum, of_bins)) * work.maps[0].shape[1] * size
+    moved = (made + work.output.numel() * size) / DEVICE_BYTES + squares / L2_BYTES
+    cells = [case.name, f"{made / 1e6:.1f} MB", f"{squares / 1e6:.1f} MB", f"{moved * 1e6:.1f} us"]
+    cells += [f"{turns}, {turns * READ_MICROSECONDS:.1f} us" for turns in (alone, team)]
+    return f"| {' | '.join(cells)} |"
+
+
+def few_table() -> str:
+    """The table of few windows."""
+    heads = ["workload", "map and tables", "squares from L2", "to move these", "reads in a row: a warp", "a team"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    return "\n".join(lines + [few_row(case, doublings) for case, doublings in FEW]) + "\n"
+
+
 def main() -> int:
-    """Print the table."""
+    """Print the tables."""
     heads = [
         "workload",
         "types",
@@ -116,7 +167,7 @@ def main() -> int:
     ]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     lines += [row(name, numbers) for name in NAMES for numbers in TYPES]
-    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.write("\n".join(lines) + "\n\n" + few_table())
     return 0
 
 

@@ -58,9 +58,8 @@ int main() {
   choose_batch(resident, 4, 227 * 1024, 228 * 1024);
   std::printf("project_bins %d 0\\n", kProjectBinsThreads);
   std::printf("pool_resident %d %zu\\n", kResidentThreads, resident_shared_bytes(resident.table_vectors, resident, 4));
-  std::printf("project_rows %d 0\\n", kProjectThreads);
-  std::printf("build_tables %d %zu\\n", kTableThreads, table_shared_bytes(kMaxDoublings));
-  std::printf("pool_windows %d %zu\\n", kPoolWarps * kWarpSize, pool_shared_bytes(50));
+  std::printf("prepare %d %zu\\n", kPrepareThreads, table_shared_bytes(kMaxDoublings));
+  std::printf("pool_windows %d %zu\\n", kPairWarps * kWarpSize, pool_shared_bytes(50, 1));
   std::printf("note_ends %d 0\\n", kSpanThreads);
   std::printf("gather_bins %d 0\\n", kGatherThreads);
   scatter<PlainSums<float>>("PlainSums<float>");

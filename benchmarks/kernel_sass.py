@@ -26,6 +26,7 @@ SHOWN = (
     "pool_resident<float, none>",
     "pool_resident<BFloat16, none>",
     "pool_resident<float, uint16>",
+    "prepare<float, none>",
     "pool_windows<float, none>",
     "scatter_gradients<float, uint16, PlainSums<float>>",
     "scatter_gradients<float, uint16, ExactSums<float>>",

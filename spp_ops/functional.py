@@ -9,12 +9,24 @@ from torch.overrides import handle_torch_function, has_torch_function
 
 from spp_ops._core import autocast, autograd, checks, fallback, geometry, torch_internals
 from spp_ops._core.checks import Levels
-from spp_ops.projection import Projection, as_projections
+from spp_ops._core.limits import LIMITS
+from spp_ops.projection import AxisRule, CornerRule, Fit, Projection, RoundOp, as_projections
 
 __all__ = ["check_rois", "roi_spatial_pyramid_pool", "spatial_pyramid_pool", "split_levels"]
 
 DEFAULT_LEVELS = (6, 3, 2, 1)
 DEFAULT_TARGET_AREA = 224.0**2
+
+
+def _whole_map() -> Projection:
+    """The rule by which every box covers its map: of a box only its image counts, and one launch makes all boxes."""
+    far, shift = 2.0**31, int(LIMITS.shift)  # past both edges of the largest map
+    low, high = (CornerRule(sign * far, RoundOp.FLOOR, sign * shift) for sign in (-1, 1))
+    axis = AxisRule(1.0, 1.0, low, high)
+    return Projection(axis, axis, Fit.CLAMP_TO_MAP)
+
+
+_WHOLE_MAP = _whole_map()
 
 
 def roi_spatial_pyramid_pool(
@@ -141,12 +153,9 @@ def spatial_pyramid_pool(features: Tensor, levels: int | Levels = DEFAULT_LEVELS
         overridden: Tensor = handle_torch_function(spatial_pyramid_pool, (features,), features, levels)
         return overridden
     features = checks.one_map(features)
-    images, _, height, width = features.shape
-    boxes = torch.zeros(images, 5, dtype=geometry.widest_float(features.device), device=features.device)
-    boxes[:, 0] = torch.arange(images, device=features.device)
-    boxes[:, 3] = width
-    boxes[:, 4] = height
-    return roi_spatial_pyramid_pool(features, boxes, levels, Projection.cells())
+    images = features.size(0)
+    numbers = torch.arange(images, dtype=geometry.widest_float(features.device), device=features.device)
+    return roi_spatial_pyramid_pool(features, numbers[:, None].expand(images, 5), levels, _WHOLE_MAP)
 
 
 def split_levels(pooled: Tensor, levels: int | Levels, channels: int) -> list[Tensor]:

@@ -21,15 +21,15 @@ struct Range {
 // `low` may be negative and `low + extent` may pass the map's edge: what lies outside belongs to no bin. `divide`
 // divides by `bins` what is not negative, in integers of the type Whole.
 template <typename Whole, typename Divide>
-SPP_HOST_DEVICE inline Range bin_range_by(int64_t low, Whole extent, int32_t bins, Whole index, int32_t limit,
-                                          const Divide& divide) {
+SPP_HOST_DEVICE inline Range bin_range_with(int64_t low, Whole extent, int32_t bins, Whole index, int32_t limit,
+                                            const Divide& divide) {
   const int64_t begin = low + divide(index * extent);
   const int64_t end = low + divide((index + 1) * extent + bins - 1);
   return {static_cast<int32_t>(clamp<int64_t>(begin, 0, limit)), static_cast<int32_t>(clamp<int64_t>(end, 0, limit))};
 }
 
 SPP_HOST_DEVICE inline Range bin_range(int64_t low, int64_t extent, int32_t bins, int32_t index, int32_t limit) {
-  return bin_range_by<int64_t>(low, extent, bins, index, limit, [bins](int64_t number) { return number / bins; });
+  return bin_range_with<int64_t>(low, extent, bins, index, limit, [bins](int64_t number) { return number / bins; });
 }
 
 struct Level {

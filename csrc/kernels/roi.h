@@ -47,4 +47,9 @@ SPP_HOST_DEVICE inline Roi project_row(const ForwardArgs& args, int64_t r) {
   return with_type(args.boxes.type, [&](auto type) { return project_stored<typename decltype(type)::type>(args, r); });
 }
 
+// Map and image in one number, as in ForwardArgs::sources.
+SPP_HOST_DEVICE inline int32_t source_of(const Roi& roi, const ForwardArgs& args) {
+  return roi.bad() ? kBadRow : roi.map * args.images + roi.image;
+}
+
 }  // namespace spp

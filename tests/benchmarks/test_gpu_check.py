@@ -74,9 +74,12 @@ def no_device(monkeypatch: pytest.MonkeyPatch, small_cases: dict[str, Case], gpu
     monkeypatch.setattr(gpu("gpu_speed"), "copy_bandwidth", lambda: 4e12)
 
 
-def contest(dtype: str, timed: str, **micros: float) -> dict[str, Any]:
+def contest(dtype: str, timed: str, case: str = "MAIN", **micros: float) -> dict[str, Any]:
     named = {name.replace("_", " ").replace("spp ops", "spp_ops"): [us] * 3 for name, us in micros.items()}
-    return {"case": "MAIN", "dtype": dtype, "timed": timed, "floor": 24.0, "microseconds": named}
+    return {"case": case, "dtype": dtype, "timed": timed, "floor": 24.0, "microseconds": named}
+
+
+WHOLE = {"spp_ops whole maps": 10.0, "adaptive": 31.0, "adaptive, channels-last": 40.0}
 
 
 def figures() -> dict[str, Any]:
@@ -88,6 +91,8 @@ def figures() -> dict[str, Any]:
             contest("float32", "forward+backward", spp_ops=200, torchvision=1210),
             contest("float32", "backward", spp_ops=100, torchvision=900, spp_ops_deterministic=198),
             contest("bfloat16", "forward", spp_ops=43),
+            contest("float32", "forward", "ONE", spp_ops=9, **{"torchvision-one-call": 10.0}),
+            contest("float32", "forward", "WHOLE", **WHOLE),
         ],
         "peak_bytes": {"spp_ops": 590, "torchvision": 1000},
     }
@@ -95,12 +100,12 @@ def figures() -> dict[str, Any]:
 
 # One figure for each bar, in the order of the bars: contest, contestant, and a number that misses it.
 SPOILT = [(0, "torchvision", 550), (0, "spp_ops", 73), (1, "torchvision", 1190), (3, "spp_ops", 45)]
-SPOILT += [(2, "spp_ops deterministic", 202)]
+SPOILT += [(2, "spp_ops deterministic", 202), (4, "spp_ops", 11), (5, "adaptive, channels-last", 29)]
 
 
 def test_bars_are_kept_or_missed_one_by_one(gpu: Callable[[str], ModuleType]) -> None:
     bars = gpu("gpu_speed").bars
-    assert [bar.kept for bar in bars(figures())] == [True] * 6
+    assert [bar.kept for bar in bars(figures())] == [True] * 8
     for number, (which, name, us) in enumerate(SPOILT):
         spoilt = figures()
         spoilt["contests"][which]["microseconds"][name] = [us] * 3
@@ -110,7 +115,7 @@ def test_bars_are_kept_or_missed_one_by_one(gpu: Callable[[str], ModuleType]) ->
         assert missed == [number]
     spoilt = figures()
     spoilt["peak_bytes"]["spp_ops"] = 610
-    assert [bar.kept for bar in bars(spoilt)] == [True] * 5 + [False]
+    assert [bar.kept for bar in bars(spoilt)] == [True] * 7 + [False]
 
 
 def test_what_was_not_measured_is_not_kept(gpu: Callable[[str], ModuleType]) -> None:
@@ -118,14 +123,14 @@ def test_what_was_not_measured_is_not_kept(gpu: Callable[[str], ModuleType]) -> 
     assert all((bar.measured, bar.kept) == ("not measured", False) for bar in bars(None))
     part = figures()
     del part["contests"][0]["microseconds"]["torchvision"], part["contests"][3]
-    assert [bar.measured == "not measured" for bar in bars(part)] == [True, False, False, True, False, False]
+    assert [bar.measured == "not measured" for bar in bars(part)] == [True, False, False, True, *[False] * 4]
 
 
 @pytest.mark.usefixtures("no_device")
 def test_every_measurement(gpu: Callable[[str], ModuleType]) -> None:
     measured = json.loads(json.dumps(gpu("gpu_speed").speed("cpu")))
-    # Six cases in float32, one in two more types, three passes each.
-    assert len(measured["contests"]) == (6 + 2) * 3
+    # Seven cases in float32, one in two more types, three passes each.
+    assert len(measured["contests"]) == (7 + 2) * 3
     names = {c["timed"]: set(c["microseconds"]) for c in measured["contests"] if c["case"] == "MAIN"}
     assert {"spp_ops", "spp_ops graph", "fill_"} <= names["forward"]
     assert "spp_ops deterministic" in names["backward"] & names["forward+backward"]
@@ -279,7 +284,7 @@ def test_without_a_gpu(gpu: Callable[[str], ModuleType], tmp_path: Path, capsys:
 
 def test_the_small_list_is_right(gpu: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]) -> None:
     gpu("gpu_small_list").main("cpu")
-    assert capsys.readouterr().out.count("right: ") == 8
+    assert capsys.readouterr().out.count("right: ") == 2 * 8 + 4
 
 
 @pytest.mark.parametrize(("required", "outcome"), [("0", "2 skipped"), ("1", "2 errors")])

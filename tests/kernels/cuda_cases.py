@@ -148,6 +148,7 @@ DEVICES = st.fixed_dictionaries(
         "max_shared_bytes": st.sampled_from([227 * 1024, 227 * 1024, 99 * 1024, NO_SLICE, NO_SLICE]),
         "max_grid_x": st.sampled_from([2**31 - 1, 2**31 - 1, 1, 3]),
         "max_grid_y": st.sampled_from([65535, 65535, 1, 2]),
+        "scratch_byte": st.sampled_from([GARBAGE, 0, 0xFF]),
     }
 )  # of every size; grids so small that kernels must go on from block to block
 

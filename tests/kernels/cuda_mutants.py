@@ -24,7 +24,7 @@ COPIED = ("csrc/kernels", "tests/kernels")
 TESTS = tuple(f"test_cuda_{each}.py" for each in ("limits", "forward", "backward", "launches", "host"))
 LEFT_OUT = "sanitizers"  # a second build: the rest must find the faults
 EXAMPLES = "25"  # of a property
-SECONDS = 300  # a fault may keep a kernel from ending
+PATIENCE = 10  # times what the tests take without a fault: a fault may keep a kernel from ending
 
 
 def copy_tree() -> None:
@@ -42,20 +42,20 @@ def copy_tree() -> None:
                 shutil.copyfile(source, target)
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """A Python process in the copy."""
+def run(*arguments: str, seconds: float | None = None) -> subprocess.CompletedProcess[str]:
+    """A Python process in the copy, ended after so many seconds."""
     environment = {**os.environ, "SPP_OPS_EXAMPLES": EXAMPLES, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, *arguments]
     folder = TREE / "tests" / "kernels"
     try:
         return subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=seconds
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, "FAILED no end\n", "")
 
 
-def tests() -> subprocess.CompletedProcess[str]:
+def run_tests(seconds: float | None = None) -> subprocess.CompletedProcess[str]:
     # Without the configuration of the checkout around the copy, whose tests it would import.
     options = (
         "-c",
@@ -70,18 +70,18 @@ def tests() -> subprocess.CompletedProcess[str]:
         "-k",
         f"not {LEFT_OUT}",
     )
-    return run("-m", "pytest", *options, *TESTS)
+    return run("-m", "pytest", *options, *TESTS, seconds=seconds)
 
 
-def outcome(fault: Fault) -> str:
-    """How a fault ends: "found by TEST", "does not compile" or "SURVIVES"."""
+def outcome(fault: Fault, seconds: float) -> str:
+    """How a fault ends: "found by TEST", "does not compile" or "SURVIVES"; tests without it take so many seconds."""
     path = TREE / "csrc" / "kernels" / fault.file
     sound = path.read_text(encoding="utf-8")
     path.write_text(fault.planted(sound), encoding="utf-8")
     try:
         if run("cuda_host_build.py").returncode != 0:
             return "does not compile"
-        done = tests()
+        done = run_tests(PATIENCE * seconds)
         if done.returncode == 0:
             return "SURVIVES"
         failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
@@ -99,13 +99,16 @@ def main() -> int:
         parser.error(f"no fault named {', '.join(sorted(unknown))}")
     begun = time.monotonic()
     copy_tree()
-    if run("cuda_host_build.py").returncode != 0 or tests().returncode != 0:
+    built = run("cuda_host_build.py").returncode == 0
+    started = time.monotonic()
+    if not built or run_tests().returncode != 0:
         sys.stderr.write("cuda_mutants: the sources without a fault do not pass\n")
         return 2
+    seconds = time.monotonic() - started
     chosen = [fault for fault in FAULTS if not names or {fault.name, fault.file} & set(names)]
     wrong = []
     for fault in chosen:
-        how = outcome(fault)
+        how = outcome(fault, seconds)
         if how == "does not compile" or (how == "SURVIVES") != bool(fault.harmless):
             wrong.append(fault.name)
         reason = f" ({fault.harmless})" if fault.harmless else ""

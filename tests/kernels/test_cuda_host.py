@@ -23,6 +23,7 @@ RACES = [
     "atomic_beside_plain_read",
 ]
 SOUND = ["reverse", "rotate_warp", "count_atomically", "votes", "divisions", "edges_of_bins", "rows_of_items"]
+SOUND += ["waits_then_reads"]
 HERE = Path(__file__).parent
 
 
@@ -45,6 +46,18 @@ def test_finds_races(name: str, seed: int | None) -> None:
 def test_passes_sound_kernels(name: str, seed: int | None) -> None:
     configure(random_order=seed is not None, seed=seed or 0)
     HOST.run_faulty_kernel(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [
+        ("reads_then_waits", "a wrong number came"),
+        ("waits_but_for_one_thread", "a thread did not wait for earlier kernels"),
+    ],
+)
+def test_a_kernel_that_may_begin_early_does(name: str, finding: str) -> None:
+    with pytest.raises(RuntimeError, match=finding):
+        HOST.run_faulty_kernel(name)
 
 
 def test_finds_accesses_out_of_bounds() -> None:

@@ -6,33 +6,23 @@
 
 namespace spp::cuda {
 
-// bin_range of pyramid.h for the bins of a level along one axis.
-class BinEdges {
- public:
-  BinEdges() = default;
+// How the bins of a level divide, along each axis.
+struct LevelDividers {
+  Divider rows;
+  Divider columns;
 
-  explicit BinEdges(int32_t bins) : by_(static_cast<uint32_t>(bins)), bins_(bins), most_extent_(INT32_MAX / bins - 1) {}
-
-  __device__ Range operator()(int64_t low, int64_t extent, int32_t index, int32_t limit) const {
-    if (extent > most_extent_) return bin_range(low, extent, bins_, index, limit);
-    return bin_range_by(low, static_cast<int32_t>(extent), bins_, index, limit, by_);
-  }
-
-  // A number of a bin over the number of bins.
-  __device__ int32_t quotient(int32_t number) const { return by_(number); }
-
- private:
-  Divider by_;
-  int32_t bins_ = 1;
-  int32_t most_extent_ = 0;  // of windows whose products with numbers of bins have 31 bits
+  LevelDividers() = default;
+  explicit LevelDividers(const Level& level)
+      : rows(static_cast<uint32_t>(level.rows)), columns(static_cast<uint32_t>(level.columns)) {}
 };
 
-struct LevelEdges {
-  BinEdges rows;
-  BinEdges columns;
-};
-
-inline LevelEdges edges_of(const Level& level) { return {BinEdges(level.rows), BinEdges(level.columns)}; }
+// bin_range of pyramid.h; `by` divides by `bins`.
+__device__ inline Range bin_range_by(const Divider& by, int64_t low, int64_t extent, int32_t bins, int32_t index,
+                                     int32_t limit) {
+  // No product of the extent with the number of a bin has more than 31 bits.
+  if ((extent + 1) * bins > INT32_MAX) return bin_range(low, extent, bins, index, limit);
+  return bin_range_with(low, static_cast<int32_t>(extent), bins, index, limit, by);
+}
 
 // Takes a thread's number apart into a row and what it does for the row.
 class RowItems {

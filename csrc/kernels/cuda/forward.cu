@@ -1,5 +1,5 @@
-// Forward: from resident slices where they fit shared memory, else by tables in global memory: place the rows, build
-// the tables, pool the windows.
+// Forward: from resident slices where they fit shared memory, else by tables in global memory: place the rows and build
+// the tables, then pool the windows.
 #include "resident_plan.h"
 
 namespace spp::cuda {
@@ -19,15 +19,17 @@ void run(const ForwardArgs& args, void* workspace, Stream stream) {
     return run_resident<T, Index>(resident, stream);
   }
   const ForwardPlan plan = plan_forward<T, Index>(args, workspace);
-  launch("project_rows", project_rows, {ceil_div(plan.project.items.total(), kProjectThreads), 1, kProjectThreads, 0},
-         stream, plan.project);
-  launch("build_tables", build_tables<T, Index>,
-         {plan.tables.blocks, 1, kTableThreads, table_shared_bytes(plan.tables.doublings), kTableBlocks}, stream,
-         plan.tables);
+  const PrepareArgs& prepared = plan.prepare;
+  launch("prepare", prepare<T, Index>,
+         {prepared.row_blocks + prepared.tables.blocks, 1, kPrepareThreads,
+          table_shared_bytes(prepared.tables.doublings), kTableBlocks},
+         stream, prepared);
+  const PoolArgs& pool = plan.pool;
+  const int32_t teams = teams_of_block(pool.team_warps);
   launch("pool_windows", pool_windows<T, Index>,
-         {ceil_div(plan.pool.rows, kPoolWarps), ceil_div(plan.pool.vectors, kChunkVectors), kPoolWarps * kWarpSize,
-          pool_shared_bytes(plan.pool.buffer_bins), kPoolBlocks},
-         stream, plan.pool);
+         {ceil_div(pool.rows, teams), ceil_div(pool.vectors, kChunkVectors), teams * pool.team_warps * kWarpSize,
+          pool_shared_bytes(pool.buffer_bins, pool.team_warps), pool.team_warps == 1 ? kPairBlocks : kPoolBlocks, true},
+         stream, pool);
 }
 
 }  // namespace

@@ -3,18 +3,18 @@
 #pragma once
 
 #include "pool.h"
+#include "prepare.h"
 
 namespace spp::cuda {
 
 // The most bins of a pyramid that the warps hold in the plain shared memory of a block; 64 of them leave at a time from
 // a larger one.
-constexpr int kBufferBins = kPlainSharedBytes / (kPoolWarps * kPitch * 16);
+constexpr int kBufferBins = kPlainSharedBytes / (kPairWarps * kPitch * 16);
 constexpr int kRunBins = 64;
 static_assert(kRunBins <= kBufferBins && kRunBins % 2 == 0);
 
 struct ForwardPlan {
-  ProjectArgs project;
-  TableArgs tables;
+  PrepareArgs prepare;
   PoolArgs pool;
   size_t workspace_bytes;
 };
@@ -38,16 +38,33 @@ class Workspace {
   size_t used_ = 0;
 };
 
-// Where windows are so few that their bins hardly outnumber the cells of the maps, building tables costs more than it
-// saves.
-inline bool tables_pay(const ForwardArgs& args, const Pyramid& pyramid) {
+// Of all maps, in one image.
+inline int64_t cells_of_maps(const ForwardArgs& args) {
   int64_t cells = 0;
-  int64_t bins = 0;
   for (int32_t m = 0; m < args.map_count; ++m) cells += int64_t{args.maps[m].height} * args.maps[m].width;
-  for (int32_t l = 0; l < pyramid.count; ++l) {
-    if (pyramid.levels[l].source < 0) bins += pyramid.levels[l].bins();
-  }
-  return args.boxes.count * bins >= 2 * args.images * cells;
+  return cells;
+}
+
+inline int64_t bins_from_map(const Pyramid& pyramid) {
+  int64_t bins = 0;
+  for_levels_from_map(pyramid, [&](const Level& level) { bins += level.bins(); });
+  return bins;
+}
+
+// Where windows are so few that their bins hardly outnumber the cells of the maps, tables of whole maps cost more than
+// they save.
+inline bool tables_pay(const ForwardArgs& args, const Pyramid& pyramid) {
+  return args.boxes.count * bins_from_map(pyramid) >= 2 * args.images * cells_of_maps(args);
+}
+
+constexpr int64_t kManyCellsOfBin = 16;
+constexpr int64_t kFewWindowsTableBytes = int64_t{512} << 20;
+
+// A few windows of many cells, each read in one chain by a few lanes, would take as long as many. Tables under them
+// shorten the chain; but what so few windows need must not take much memory.
+inline bool tables_shorten(const ForwardArgs& args, const Pyramid& pyramid, int64_t bytes) {
+  return cells_of_maps(args) >= kManyCellsOfBin * args.map_count * bins_from_map(pyramid) &&
+         bytes <= kFewWindowsTableBytes;
 }
 
 // Larger squares than any bin of a level that reads the map would serve nobody.
@@ -87,6 +104,13 @@ inline void check_sizes(const ForwardArgs& args, int64_t cell_bytes) {
   }
 }
 
+// Warps that share a window and chunk: more than one where there are so few of these that most of the device would
+// idle.
+inline int32_t choose_team(int64_t works) {
+  const int64_t at_once = int64_t{device_attribute(cudaDevAttrMultiProcessorCount)} * kPoolWarps * kPoolBlocks;
+  return 2 * works < at_once ? kPoolWarps : 1;
+}
+
 template <typename T, typename Index>
 ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
   using Cell = Vector<Entries<T, Index>>;
@@ -106,21 +130,23 @@ ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
   constexpr int64_t kVectorBytes = sizeof(Cell);
   check_sizes(args, vectors * kVectorBytes);
   int32_t doublings = 0;
-  for (int32_t m = 0; m < args.map_count && tables_pay(args, pyramid); ++m) {
-    doublings = larger(doublings, wanted_doublings(args.maps[m], pyramid));
+  for (int32_t m = 0; m < args.map_count; ++m) doublings = larger(doublings, wanted_doublings(args.maps[m], pyramid));
+  const int64_t table_bytes = args.images * cells_of_maps(args) * vectors * kVectorBytes;
+  if (!tables_pay(args, pyramid)) {
+    while (doublings > 0 && !tables_shorten(args, pyramid, (doublings + 1) * table_bytes)) --doublings;
   }
 
   Workspace memory(workspace);
-  int32_t* sources = args.sources != nullptr ? args.sources : memory.take<int32_t>(args.boxes.count);
-  Range* ranges = memory.take<Range>(args.boxes.count * layout.per_row);
-  plan.project.forward = args;
-  plan.project.layout = layout;
-  for (int32_t l = 0; l < pyramid.count; ++l) plan.project.edges[l] = edges_of(pyramid.levels[l]);
-  plan.project.items = RowItems(args.boxes.count, layout.per_row);
-  plan.project.ranges = ranges;
-  plan.project.sources = sources;
+  ProjectArgs& rows = plan.prepare.rows;
+  rows.forward = args;
+  rows.layout = layout;
+  for (int32_t l = 0; l < pyramid.count; ++l) rows.dividers[l] = LevelDividers(pyramid.levels[l]);
+  rows.items = RowItems(args.boxes.count, layout.per_row);
+  rows.sources = args.sources != nullptr ? args.sources : memory.take<int32_t>(args.boxes.count);
+  rows.ranges = memory.take<Range>(rows.items.total());
+  plan.prepare.row_blocks = ceil_div(rows.items.total(), kPrepareThreads);
 
-  TableArgs& tables = plan.tables;
+  TableArgs& tables = plan.prepare.tables;
   PoolArgs& pool = plan.pool;
   int64_t tiles = 0;
   for (int32_t m = 0; m < args.map_count; ++m) {
@@ -128,33 +154,22 @@ ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
     const int64_t image_size = int64_t{map.height} * map.width * vectors;
     Cell* data = memory.take<Cell>((doublings + 1) * args.images * image_size);
     const int32_t tiles_x = static_cast<int32_t>(ceil_div(map.width, kTileColumns));
-    tables.maps[m] = {map.data,
-                      map.image_stride,
-                      map.channel_stride,
-                      map.row_stride,
-                      map.column_stride,
-                      map.height,
-                      map.width,
-                      tiles_x,
-                      tiles_x * ceil_div(map.height, kTileRows),
-                      data,
+    tables.maps[m] = {data, tiles_x * ceil_div(map.height, kTileRows), tiles_x,
                       reads_whole_vectors<T>(map, Cell::kChannels)};
     tiles += tables.maps[m].tiles;
     pool.maps[m] = {data, args.images * image_size * kVectorBytes, image_size * kVectorBytes,
                     static_cast<uint32_t>(map.width)};
   }
-  tables.map_count = args.map_count;
-  tables.images = args.images;
-  tables.channels = args.channels;
   tables.vectors = vectors;
   tables.doublings = doublings;
+  tables.under_windows = args.boxes.count <= kMostScannedRows && 2 * args.boxes.count < tiles * args.images;
   tables.tile_columns = Divider(static_cast<uint32_t>(tile_side(kTileColumns, doublings)));
   tables.blocks = tiles * args.images * vectors;
 
   pool.pyramid = pyramid;
   pool.layout = layout;
-  pool.ranges = ranges;
-  pool.sources = sources;
+  pool.ranges = rows.ranges;
+  pool.sources = rows.sources;
   pool.rows = args.boxes.count;
   pool.channels = args.channels;
   pool.vectors = vectors;
@@ -163,6 +178,7 @@ ForwardPlan plan_forward(const ForwardArgs& args, void* workspace) {
   pool.cell_bytes = static_cast<uint32_t>(vectors * kVectorBytes);
   pool.doublings = doublings;
   pool.buffer_bins = whole ? pyramid.bins : kRunBins;
+  pool.team_warps = choose_team(args.boxes.count * ceil_div(vectors, kChunkVectors));
   pool.output = args.output;
   pool.output_stride = args.output_stride;
   pool.indices = args.indices;

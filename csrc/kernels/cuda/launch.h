@@ -44,7 +44,8 @@ struct LaunchShape {
   int64_t grid_y;
   int block;
   size_t shared_bytes;
-  int together = 1;  // blocks that are to share a multiprocessor, for which its shared memory is carved out
+  int together = 1;    // blocks that are to share a multiprocessor, for which its shared memory is carved out
+  bool early = false;  // may begin before the kernel in front of it has ended: see wait_for_earlier_kernels
 };
 
 constexpr int64_t kSystemSharedBytes = 1024;  // that a block takes of a multiprocessor besides its own
@@ -80,6 +81,14 @@ void launch(const char* name, void (*kernel)(Args), const LaunchShape& shape, St
   if (shape.shared_bytes > kPlainSharedBytes) {
     // All that there is: with what this launch takes, another thread's could come between.
     set(cudaFuncAttributeMaxDynamicSharedMemorySize, device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
+  }
+  LaunchAttribute attribute;
+  if (shape.early) {
+    bool known = false;
+    bool captured = false;
+    check(knows_early(reinterpret_cast<const void*>(kernel), known), what());
+    check(is_captured(stream, captured), what());
+    if (known && !captured) begin_early(config, attribute);
   }
   const cudaError_t error = cudaLaunchKernelEx(&config, kernel, args);
   if (error != cudaSuccess) check(error, what());

@@ -1,4 +1,4 @@
-// Third step of forward: pools the windows (pool_args.h says how a warp is used). Bins of the levels that read the map
+// Second step of forward: pools the windows (pool_args.h says how warps are used). Bins of the levels that read the map
 // come from the tables; levels that follow from a finer one are merged in shared memory; write_output.h is the way out.
 #pragma once
 
@@ -26,13 +26,13 @@ class WindowPool {
   static_assert(std::has_unique_object_representations_v<Bin>, "a BinPlace travels in a Bin");
 
  public:
-  __device__ WindowPool(const PoolArgs& args, Shared<Bin> buffer, int64_t row, int64_t chunk)
+  __device__ WindowPool(const PoolArgs& args, Team team, Shared<Bin> buffer, int64_t row, int64_t chunk)
       : args_(args),
+        team_(team),
         buffer_(buffer),
-        emit_(args, buffer, row, chunk),
+        emit_(args, team, buffer, row, chunk),
         row_(row),
         first_vector_(chunk * kChunkVectors),
-        lane_(threadIdx.x % kWarpSize),
         vectors_(static_cast<int32_t>(smaller<int64_t>(args.vectors - first_vector_, kChunkVectors))) {}
 
   __device__ void run() {
@@ -55,14 +55,14 @@ class WindowPool {
         } else {
           any_empty |= read_bins(source, l, first, whole ? level.bins() : count, whole ? level.first_bin : 0);
         }
-        sync_warp();
+        team_.sync();
       }
-      if (any_empty) zero_empty_bins(whole ? pyramid.bins : count);
+      if (any_empty || !team_.alone()) zero_empty_bins(whole ? pyramid.bins : count);
       for (int32_t l = begin; l < end; ++l) {
         const Level& level = pyramid.levels[l];
         emit_.level(l, first, whole ? level.bins() : count, whole ? level.first_bin : 0);
       }
-      sync_warp();
+      team_.sync();
       first += count;
       if (whole || first >= pyramid.levels[begin].bins()) {
         begin = end;
@@ -72,23 +72,22 @@ class WindowPool {
   }
 
  private:
-  __device__ int32_t group() const { return lane_ / kLanes; }   // which of the bins worked on
-  __device__ int32_t column() const { return lane_ % kLanes; }  // which vector of the chunk, and every eighth after it
+  __device__ int32_t column() const { return team_.lane(); }  // which vector of the chunk, and every eighth after it
 
   // The vectors that the lane reads. Past the last one of the chunk it reads that one again, which nobody writes out,
   // so that all loads are alike.
   __device__ int32_t vector(int v) const { return smaller(column() + v * kLanes, vectors_ - 1); }
 
   // Bins [first, first + count) of level l, from the map, into the buffer from `place` on. Returns whether one of them
-  // has no cells.
+  // that the warp looked at has no cells.
   __device__ bool read_bins(int32_t source, int32_t l, int32_t first, int32_t count, int32_t place) {
     const int32_t m = args_.map_of(source);
     const PoolMap& map = args_.maps[m];
     const bool own_empty = locate_bins(map, source - m * args_.images, l, first, count, place);
     const bool any_empty = any_lane(own_empty);
-    sync_warp();
+    team_.sync();
 #pragma unroll 1
-    for (int32_t i = group(); i < count; i += kGroups) {
+    for (int32_t i = team_.group(); i < count; i += team_.groups()) {
       const int32_t at = (place + i) * kPitch;
       const BinPlace bin = bits_as<BinPlace>(Bin(buffer_[at + kChunkVectors]));
       read_bin(map, bin, at);
@@ -104,7 +103,7 @@ class WindowPool {
         static_cast<const char*>(map.tables) + image * map.image_bytes + first_vector_ * int64_t{sizeof(Bin)};
     bool empty = false;
 #pragma unroll 1
-    for (int32_t i = lane_; i < count; i += kWarpSize) {
+    for (int32_t i = team_.thread(); i < count; i += team_.threads()) {
       const int32_t bin_row = args_.levels[l].columns(first + i);
       const Range rows = load_range(row_ranges + bin_row);
       const Range columns = load_range(row_ranges + level.rows + first + i - bin_row * level.columns);
@@ -158,7 +157,7 @@ class WindowPool {
   }
 
   __device__ static Bin load_bin(const char* at) {
-    return bits_as<Bin>(load_constant(reinterpret_cast<const uint4*>(at)));
+    return bits_as<Bin>(load_produced(reinterpret_cast<const uint4*>(at)));
   }
 
   // All bins of level l, from those of the finer level.
@@ -168,7 +167,7 @@ class WindowPool {
     const int32_t height = level.merged_rows;
     const int32_t width = level.merged_columns;
 #pragma unroll 1
-    for (int32_t i = group(); i < level.bins(); i += kGroups) {
+    for (int32_t i = team_.group(); i < level.bins(); i += team_.groups()) {
       const int32_t bin_row = args_.levels[l].columns(i);
       const int32_t row = bin_row * height;
       const int32_t left = (i - bin_row * level.columns) * width;
@@ -194,24 +193,25 @@ class WindowPool {
     }
   }
 
+  // A group looks at its own bins.
   __device__ void zero_empty_bins(int32_t count) {
 #pragma unroll 1
-    for (int32_t first = 0; first < count; first += kGroups) {
-      const int32_t i = first + group();
+    for (int32_t first = 0; first < count; first += team_.groups()) {
+      const int32_t i = first + team_.group();
       const bool empty = i < count && Bin(buffer_[i * kPitch]).is_empty();
       sync_warp();
       for (int32_t v = column(); empty && v < kChunkVectors; v += kLanes)
         buffer_[i * kPitch + v] = Bin::filled(E::zero());
     }
-    sync_warp();
+    team_.sync();
   }
 
   const PoolArgs& args_;
+  const Team team_;
   const Shared<Bin> buffer_;
   const WindowEmit<T, Index> emit_;
   const int64_t row_;
   const int64_t first_vector_;
-  const int32_t lane_;
   const int32_t vectors_;  // of this chunk
 };
 
@@ -220,14 +220,15 @@ __global__ void SPP_LAUNCH_BOUNDS(kPoolWarps* kWarpSize, kPoolBlocks)
     pool_windows(const __grid_constant__ PoolArgs args) {
   using Bin = Vector<Entries<T, Index>>;
   SharedArena arena;
-  const int32_t warp = threadIdx.x / kWarpSize;
+  const int32_t teams = args.team_warps == 1 ? kPairWarps : 1;
+  const int32_t own = threadIdx.x / (args.team_warps * kWarpSize);
   const int32_t buffer_vectors = args.buffer_bins * kPitch;
-  const Shared<Bin> buffer = arena.take<Bin>(kPoolWarps * buffer_vectors).part(warp * buffer_vectors, buffer_vectors);
+  const Shared<Bin> buffer = arena.take<Bin>(teams * buffer_vectors).part(own * buffer_vectors, buffer_vectors);
   const int64_t chunks = ceil_div(args.vectors, kChunkVectors);
+  wait_for_earlier_kernels();
   for (int64_t chunk = blockIdx.y; chunk < chunks; chunk += gridDim.y) {
-    for (int64_t row = int64_t{blockIdx.x} * kPoolWarps + warp; row < args.rows;
-         row += int64_t{gridDim.x} * kPoolWarps) {
-      WindowPool<T, Index>(args, buffer, row, chunk).run();
+    for (int64_t row = int64_t{blockIdx.x} * teams + own; row < args.rows; row += int64_t{gridDim.x} * teams) {
+      WindowPool<T, Index>(args, Team(args.team_warps), buffer, row, chunk).run();
     }
   }
 }

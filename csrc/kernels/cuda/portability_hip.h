@@ -69,6 +69,25 @@ __device__ T load_constant(const T* at) {
 }
 
 template <typename T>
+__device__ T load_produced(const T* at) {
+  return *at;
+}
+
+// Kernels begin one after the other.
+__device__ inline void wait_for_earlier_kernels() {}
+__device__ inline void let_next_kernel_begin() {}
+inline hipError_t knows_early(const void*, bool& known) {
+  known = false;
+  return hipSuccess;
+}
+inline hipError_t is_captured(cudaStream_t, bool& captured) {
+  captured = false;
+  return hipSuccess;
+}
+struct LaunchAttribute {};
+inline void begin_early(cudaLaunchConfig_t&, LaunchAttribute&) {}
+
+template <typename T>
 __device__ void store_streaming(T* at, T value) {
   if constexpr (sizeof(T) > 4) {  // a vector of HIP's, which the builtin does not know
     using Whole = unsigned __attribute__((ext_vector_type(sizeof(T) / 4)));

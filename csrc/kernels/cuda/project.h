@@ -1,4 +1,5 @@
-// First step of forward: where each row's window is and where the bins lie in it, once for all channels.
+// Where each row's window is and where the bins lie in it, once for all channels: half of the first step of forward
+// (prepare.h).
 #pragma once
 
 #include "../roi.h"
@@ -16,35 +17,30 @@ struct RangeLayout {
 struct ProjectArgs {
   ForwardArgs forward;
   RangeLayout layout;
-  LevelEdges edges[kMaxLevels];
+  LevelDividers dividers[kMaxLevels];
   RowItems items;    // a range each
   Range* ranges;     // [R, per_row]; those of a bad row are left as they are
   int32_t* sources;  // [R]
 };
 
-constexpr int kProjectThreads = 128;
-
-// One thread a range: the exact divisions of bin_range take longer than the projection they start from.
-__global__ void __launch_bounds__(kProjectThreads) project_rows(const __grid_constant__ ProjectArgs args) {
+// One thread a range, the i-th of args.items: the divisions take longer than the projection they start from.
+__device__ inline void place_row(const ProjectArgs& args, int64_t i) {
   const ForwardArgs& forward = args.forward;
-  const int64_t total = args.items.total();
-  const int64_t step = int64_t{gridDim.x} * kProjectThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kProjectThreads + threadIdx.x; i < total; i += step) {
-    const int64_t r = args.items.row(i);
-    const int32_t number = args.items.item(i, r);
-    const Roi roi = project_row(forward, r);
-    if (number == 0) args.sources[r] = roi.bad() ? kBadRow : roi.map * forward.images + roi.image;
-    if (roi.bad()) continue;
-    const FeatureMap& map = forward.maps[roi.map];
-    for (int32_t l = 0; l < forward.pyramid.count; ++l) {
-      const Level& level = forward.pyramid.levels[l];
-      const int32_t index = number - args.layout.first[l];
-      if (args.layout.first[l] < 0 || index < 0 || index >= level.rows + level.columns) continue;
-      const LevelEdges& edges = args.edges[l];
-      args.ranges[i] = index < level.rows
-                           ? edges.rows(roi.window.y, roi.window.height, index, map.height)
-                           : edges.columns(roi.window.x, roi.window.width, index - level.rows, map.width);
-    }
+  const int64_t r = args.items.row(i);
+  const int32_t number = args.items.item(i, r);
+  const Roi roi = project_row(forward, r);
+  if (number == 0) args.sources[r] = source_of(roi, forward);
+  if (roi.bad()) return;
+  const FeatureMap& map = forward.maps[roi.map];
+  const Window& window = roi.window;
+  for (int32_t l = 0; l < forward.pyramid.count; ++l) {
+    const Level& level = forward.pyramid.levels[l];
+    const int32_t index = number - args.layout.first[l];
+    if (args.layout.first[l] < 0 || index < 0 || index >= level.rows + level.columns) continue;
+    const LevelDividers& by = args.dividers[l];
+    args.ranges[i] = index < level.rows ? bin_range_by(by.rows, window.y, window.height, level.rows, index, map.height)
+                                        : bin_range_by(by.columns, window.x, window.width, level.columns,
+                                                       index - level.rows, map.width);
   }
 }
 

@@ -5,6 +5,7 @@
 #include "bin_edges.h"
 #include "entry.h"
 #include "launch.h"
+#include "spans.h"
 
 namespace spp::cuda {
 
@@ -38,10 +39,11 @@ struct ProjectBinsArgs {
   ForwardArgs forward;
   int32_t first[kMaxLevels];  // position of a level's bins among the records of a row; -1: none are kept for it
   int32_t doublings[kMaxMaps];
-  LevelEdges edges[kMaxLevels];
+  LevelDividers dividers[kMaxLevels];
   RowItems items;    // a record each
   BinSquares* bins;  // [R, per_row]; those of a bad row are left as they are
   int32_t* sources;  // [R]
+  uint64_t* spans;   // see spans.h
 };
 
 constexpr int kProjectBinsThreads = 128;
@@ -73,6 +75,7 @@ __device__ void fill_bad_row(const ForwardArgs& args, int64_t row, int32_t threa
 // One thread a bin of the levels that read the map.
 template <typename T, typename Index>
 __global__ void __launch_bounds__(kProjectBinsThreads) project_bins(const __grid_constant__ ProjectBinsArgs args) {
+  let_next_kernel_begin();
   const ForwardArgs& forward = args.forward;
   const int64_t total = args.items.total();
   const int64_t step = int64_t{gridDim.x} * kProjectBinsThreads;
@@ -80,7 +83,14 @@ __global__ void __launch_bounds__(kProjectBinsThreads) project_bins(const __grid
     const int64_t r = args.items.row(i);
     const int32_t number = args.items.item(i, r);
     const Roi roi = project_row(forward, r);
-    if (number == 0) args.sources[r] = roi.bad() ? kBadRow : roi.map * forward.images + roi.image;
+    if (number == 0) {
+      const int32_t source = source_of(roi, forward);
+      args.sources[r] = source;
+      if (args.spans != nullptr && source != kBadRow) {
+        note_span(args.spans, source, r, forward.boxes.count,
+                  [&](int64_t other) { return source_of(project_row(forward, other), forward); });
+      }
+    }
     if (roi.bad()) {
       fill_bad_row<T, Index>(forward, r, number, args.items.per_row());
       continue;
@@ -90,10 +100,12 @@ __global__ void __launch_bounds__(kProjectBinsThreads) project_bins(const __grid
       const Level& level = forward.pyramid.levels[l];
       const int32_t bin = number - args.first[l];
       if (args.first[l] < 0 || bin < 0 || bin >= level.bins()) continue;
-      const LevelEdges& edges = args.edges[l];
-      const int32_t row = edges.columns.quotient(bin);
-      const Range rows = edges.rows(roi.window.y, roi.window.height, row, map.height);
-      const Range columns = edges.columns(roi.window.x, roi.window.width, bin - row * level.columns, map.width);
+      const LevelDividers& by = args.dividers[l];
+      const int32_t row = by.columns(bin);
+      const int32_t column = bin - row * level.columns;
+      const Window& window = roi.window;
+      const Range rows = bin_range_by(by.rows, window.y, window.height, level.rows, row, map.height);
+      const Range columns = bin_range_by(by.columns, window.x, window.width, level.columns, column, map.width);
       args.bins[i] = squares_of(rows, columns, map, args.doublings[roi.map]);
     }
   }

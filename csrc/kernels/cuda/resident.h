@@ -45,6 +45,8 @@ class ResidentBlock {
     items_.build(first_channel_);
     tables.read(image_, first_channel_, args_.channels);
     tables.build();
+    // Up to here there were features only, which lay there before this call.
+    wait_for_earlier_kernels();
     const RowSpan span = span_of(args_.spans, source_, args_.rows);
     const int64_t step = int64_t{args_.shares} * kResidentThreads;
     int64_t next = span.begin + share_ * int64_t{kResidentThreads} + warp_ * kWarpSize;
@@ -121,7 +123,7 @@ class ResidentBlock {
         if (first + a * kWarpSize >= bins) break;
         items[a] = items_.pool(first + a * kWarpSize);
         const auto* records = pointer<const uint2>(PlaceAnd::low(items[a].x), 0);
-        squares[a] = bits_as<BinSquares>(load_constant(records + PlaceAnd::high(items[a].x)));
+        squares[a] = bits_as<BinSquares>(load_produced(records + PlaceAnd::high(items[a].x)));
       }
 #pragma unroll
       for (int a = 0; a < kAhead; ++a) {

@@ -77,7 +77,7 @@ ResidentPlan plan_resident(const ForwardArgs& args, void* workspace) {
     int32_t& bins = level.source < 0 ? pool.per_row : pool.merged;
     pool.first[l] = bins;
     plan.project.first[l] = level.source < 0 ? bins : -1;
-    plan.project.edges[l] = edges_of(level);
+    plan.project.dividers[l] = LevelDividers(level);
     bins += level.bins();
   }
   const int64_t vectors = ceil_div(args.channels, Cell::kChannels);
@@ -118,6 +118,7 @@ ResidentPlan plan_resident(const ForwardArgs& args, void* workspace) {
   plan.project.forward = args;
   plan.spans = {plan.project.sources, source_count, args.boxes.count,
                 source_count > 1 ? memory.take<uint64_t>(2 * source_count) : nullptr};
+  plan.project.spans = plan.spans.spans;
   plan.workspace_bytes = memory.used();
 
   pool.bins = plan.project.bins;
@@ -135,11 +136,11 @@ ResidentPlan plan_resident(const ForwardArgs& args, void* workspace) {
 
 template <typename T, typename Index>
 void run_resident(const ResidentPlan& plan, Stream stream) {
+  clear_spans(plan.spans, stream);
   launch("project_bins", project_bins<T, Index>,
          {ceil_div(plan.project.items.total(), kProjectBinsThreads), 1, kProjectBinsThreads, 0}, stream, plan.project);
-  find_spans(plan.spans, stream);
   launch("pool_resident", pool_resident<T, Index>,
-         {plan.pool.blocks, 1, kResidentThreads, plan.shared_bytes, kResidentBlocks}, stream, plan.pool);
+         {plan.pool.blocks, 1, kResidentThreads, plan.shared_bytes, kResidentBlocks, true}, stream, plan.pool);
 }
 
 }  // namespace spp::cuda

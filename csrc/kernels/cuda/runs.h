@@ -50,7 +50,7 @@ __device__ inline void store_run(T* at, const Run<T, kCount>& run) {
 }
 
 __device__ inline Range load_range(const Range* at) {
-  const uint2 both = load_constant(reinterpret_cast<const uint2*>(at));
+  const uint2 both = load_produced(reinterpret_cast<const uint2*>(at));
   return {static_cast<int32_t>(both.x), static_cast<int32_t>(both.y)};
 }
 

@@ -10,22 +10,21 @@ __global__ void __launch_bounds__(kSpanThreads) note_ends(const __grid_constant_
   for (int64_t r = int64_t{blockIdx.x} * kSpanThreads + threadIdx.x; r < args.rows; r += step) {
     const int32_t source = args.sources[r];
     if (source < 0 || source >= args.source_count) continue;
-    if (r == 0 || args.sources[r - 1] != source) {
-      atomicMin(reinterpret_cast<unsigned long long*>(args.spans + 2 * source), static_cast<unsigned long long>(r));
-    }
-    if (r + 1 == args.rows || args.sources[r + 1] != source) {
-      atomicMin(reinterpret_cast<unsigned long long*>(args.spans + 2 * source + 1),
-                static_cast<unsigned long long>(args.rows - 1 - r));
-    }
+    note_span(args.spans, source, r, args.rows, [&](int64_t other) { return args.sources[other]; });
   }
 }
 
 }  // namespace
 
-void find_spans(const SpanArgs& args, Stream stream) {
+void clear_spans(const SpanArgs& args, Stream stream) {
   if (args.spans == nullptr) return;
   const size_t bytes = span_bytes(args.source_count);
-  check(cudaMemsetAsync(args.spans, 0xFF, bytes, stream), "find_spans (" + std::to_string(bytes) + " bytes)");
+  check(cudaMemsetAsync(args.spans, 0xFF, bytes, stream), "clear_spans (" + std::to_string(bytes) + " bytes)");
+}
+
+void find_spans(const SpanArgs& args, Stream stream) {
+  if (args.spans == nullptr) return;
+  clear_spans(args, stream);
   launch("note_ends", note_ends, {ceil_div(args.rows, kSpanThreads), 1, kSpanThreads, 0}, stream, args);
 }
 

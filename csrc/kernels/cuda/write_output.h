@@ -1,5 +1,5 @@
 // The way out of the third step of forward: from a warp's buffer, [bin, channel], to the output, where the bins of one
-// channel lie side by side. Lanes stand for consecutive bins of one channel, so that a warp stores whole sectors.
+// channel lie side by side. Threads stand for consecutive bins of one channel, so that a warp stores whole sectors.
 #pragma once
 
 #include "entry.h"
@@ -16,12 +16,12 @@ class WindowEmit {
   static constexpr int kChunk = kChunkVectors * Bin::kChannels;
 
  public:
-  __device__ WindowEmit(const PoolArgs& args, Shared<Bin> buffer, int64_t row, int64_t chunk)
+  __device__ WindowEmit(const PoolArgs& args, Team team, Shared<Bin> buffer, int64_t row, int64_t chunk)
       : args_(args),
+        team_(team),
         buffer_(buffer),
         row_(row),
         first_channel_(chunk * kChunk),
-        lane_(threadIdx.x % kWarpSize),
         channels_(static_cast<int32_t>(smaller<int64_t>(args.channels - first_channel_, kChunk))) {}
 
   // Bins [first, first + count) of level l, from the buffer's `place` on, to the output.
@@ -36,11 +36,11 @@ class WindowEmit {
     }
     const int32_t whole_vectors = channels_ / Bin::kChannels;
     const int32_t rest = channels_ % Bin::kChannels;  // in the last vector of all
-    for (int32_t bin = lane_; bin < count && rest > 0; bin += kWarpSize) {
+    for (int32_t bin = team_.thread(); bin < count && rest > 0; bin += team_.threads()) {
       write_run<1>(output, indices, level_bins, place, whole_vectors, bin, rest);
     }
 #pragma unroll 1
-    for (int32_t item = lane_; item < whole_vectors * plan.across_width; item += kWarpSize) {
+    for (int32_t item = team_.thread(); item < whole_vectors * plan.across_width; item += team_.threads()) {
       const int32_t vector = plan.across(item);
       const int32_t bin = (item - vector * plan.across_width) * (plan.pairs ? 2 : 1);
       if (bin >= count) continue;
@@ -59,7 +59,7 @@ class WindowEmit {
       const Level& level = args_.pyramid.levels[l];
       const int64_t start = args_.channels * level.first_bin + first_channel_ * level.bins();
 #pragma unroll 1
-      for (int64_t i = lane_; i < int64_t{channels_} * level.bins(); i += kWarpSize) {
+      for (int64_t i = team_.thread(); i < int64_t{channels_} * level.bins(); i += team_.threads()) {
         static_cast<T*>(args_.output)[row_ * args_.output_stride + start + i] = nan;
         if constexpr (kIndices) {
           static_cast<Index*>(args_.indices)[row_ * args_.channels * args_.pyramid.bins + start + i] =
@@ -103,10 +103,10 @@ class WindowEmit {
   }
 
   const PoolArgs& args_;
+  const Team team_;
   const Shared<Bin> buffer_;
   const int64_t row_;
   const int64_t first_channel_;
-  const int32_t lane_;
   const int32_t channels_;  // of this chunk
 };
 

@@ -38,6 +38,11 @@ FAULTS = [
             "store_numbers(count);\n    }\n    sync_warp();",
             "store_numbers(count);\n    }",
         ),
+        (
+            "rows looked at before they are placed",
+            "    wait_for_earlier_kernels();\n    const RowSpan",
+            "    const RowSpan",
+        ),
         ("rows of every source", "args_.sources[row] == source_", "args_.sources[row] >= 0"),
         ("own lane listed too", "((1u << lane_) - 1)", "((2u << lane_) - 1)"),
         (
@@ -195,6 +200,12 @@ FAULTS = [
             "ceil_div(rows, kResidentThreads)",
             "ceil_div(rows, 2 * kResidentThreads)",
             "fewer blocks share the rows",
+        ),
+        ("spans not cleared", "clear_spans(plan.spans, stream);", ""),
+        (
+            "slices built after rows",
+            "plan.shared_bytes, kResidentBlocks, true}",
+            "plan.shared_bytes, kResidentBlocks, false}",
         ),
         (
             "batch of one row",

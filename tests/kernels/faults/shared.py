@@ -38,7 +38,14 @@ FAULTS = [
             "100 * bytes / larger<int64_t>(all, 1)",
         ),
         ("carve-out of more than all", "larger<int64_t>(all, 1)), 100)", "larger<int64_t>(all, 1)), 1000)"),
+        ("early whatever the code", "if (known && !captured)", "if (!captured)"),
+        ("early while captured", "if (known && !captured)", "if (known)"),
         ("default stream", "config.stream = stream;", "config.stream = nullptr;"),
+    ),
+    *faults(
+        "cuda/portability.h",
+        ("early code for older processors", "attributes.ptxVersion >= kEarlyVersion && ", ""),
+        ("early on older processors", " && attributes.binaryVersion >= kEarlyVersion", ""),
     ),
     *faults(
         "cuda/divider.h",

@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "cuda_runtime.h"
 #include "faults.h"
 #include "roi_spp_cuda.h"
+#include "spans.h"
 
 namespace py = pybind11;
 
@@ -68,17 +70,29 @@ class Scratch {
     const size_t whole =
         (bytes + cuda::kWorkspaceAlignment - 1) / cuda::kWorkspaceAlignment * cuda::kWorkspaceAlignment;
     if (bytes == 0) return;
+    bytes_ = bytes;
     memory_ = std::aligned_alloc(cuda::kWorkspaceAlignment, whole);
-    std::memset(memory_, kGarbage, whole);
+    std::memset(memory_, settings().scratch_byte, whole);
     arrays.add(memory_, static_cast<char*>(memory_) + bytes, true);
   }
-  ~Scratch() { std::free(memory_); }
+  ~Scratch() {
+    const auto* bytes = static_cast<const unsigned char*>(memory_);
+    untouched() = std::count(bytes, bytes + bytes_, static_cast<unsigned char>(settings().scratch_byte));
+    std::free(memory_);
+  }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   void* data() const { return memory_; }
 
+  // Bytes of the last one that no kernel had written when it was given back.
+  static int64_t& untouched() {
+    static int64_t bytes = 0;
+    return bytes;
+  }
+
  private:
   void* memory_ = nullptr;
+  size_t bytes_ = 0;
 };
 
 // `index`: None, or the dtype of the indices. `gap`: elements between the output's rows; `offset`: before the first
@@ -120,7 +134,7 @@ py::tuple forward_into(const py::object& into, const std::vector<py::array>& map
   add(arrays, output, true);
   add(arrays, indices, true);
   const Scratch workspace(cuda::forward_workspace_bytes(args), arrays);
-  cuda::forward(args, workspace.data(), stream());
+  run_call([&] { cuda::forward(args, workspace.data(), stream()); });
   return py::make_tuple(output, indices, sources);
 }
 
@@ -164,7 +178,7 @@ std::vector<py::array> backward(const py::array& grad_output, int type, const py
   add(arrays, indices, false);
   for (const py::array& gradient : gradients) add(arrays, gradient, true);
   const Scratch workspace(cuda::backward_workspace_bytes(args), arrays);
-  cuda::backward(args, workspace.data(), stream());
+  run_call([&] { cuda::backward(args, workspace.data(), stream()); });
   for (size_t m = 0; m < sizes.size(); ++m) {
     if (args.channels_last[m]) gradients[m] = gradients[m].attr("transpose")(0, 3, 1, 2);
   }
@@ -186,13 +200,25 @@ py::array gather(const std::vector<py::array>& maps, int type, const py::array& 
   args.pyramid = pyramid_of(levels);
   py::array output = garbage(maps[0].dtype(), {indices.shape(0), indices.shape(1)});
   args.output = output.mutable_data();
-  cuda::gather(args, stream());
+  run_call([&] { cuda::gather(args, stream()); });
   return output;
 }
 
 void configure(bool random_order, uint64_t seed, bool watch_races, int multiprocessors, int max_shared_bytes,
-               int max_grid_x, int max_grid_y) {
-  settings() = {random_order, seed, watch_races, multiprocessors, max_shared_bytes, max_grid_x, max_grid_y};
+               int max_grid_x, int max_grid_y, int device_version, int code_version, bool capturing, int scratch_byte) {
+  settings() = {random_order, seed,           watch_races,  multiprocessors, max_shared_bytes, max_grid_x,
+                max_grid_y,   device_version, code_version, capturing,       scratch_byte};
+}
+
+// First row of each source, and rows after its last one.
+py::array find_spans(const py::array_t<int32_t>& sources, int64_t source_count) {
+  const py::array spans = garbage(py::dtype("uint64"), {source_count, 2});
+  run_call([&] {
+    cuda::find_spans(
+        {sources.data(), source_count, sources.shape(0), static_cast<uint64_t*>(const_cast<void*>(spans.data()))},
+        stream());
+  });
+  return spans;
 }
 
 // What the launches since the last time asked for.
@@ -206,13 +232,18 @@ PYBIND11_MODULE(spp_cuda_host, module) {
   module.def("configure", &configure, py::kw_only(), "random_order"_a = usual.random_order, "seed"_a = usual.seed,
              "watch_races"_a = usual.watch_races, "multiprocessors"_a = usual.multiprocessors,
              "max_shared_bytes"_a = usual.max_shared_bytes, "max_grid_x"_a = usual.max_grid_x,
-             "max_grid_y"_a = usual.max_grid_y);
+             "max_grid_y"_a = usual.max_grid_y, "device_version"_a = usual.device_version,
+             "code_version"_a = usual.code_version, "capturing"_a = usual.capturing,
+             "scratch_byte"_a = usual.scratch_byte);
   py::class_<Launch>(module, "Launch")
       .def_readonly("grid_x", &Launch::grid_x)
       .def_readonly("grid_y", &Launch::grid_y)
       .def_readonly("threads", &Launch::threads)
       .def_readonly("shared_bytes", &Launch::shared_bytes)
-      .def_readonly("carve_out", &Launch::carve_out);
+      .def_readonly("carve_out", &Launch::carve_out)
+      .def_readonly("early", &Launch::early);
+  module.def("untouched_workspace_bytes", [] { return Scratch::untouched(); });
+  module.def("find_spans", &find_spans, "sources"_a, "source_count"_a);
   module.def("take_launches", &take_launches);
   module.def("last_error", [] { return std::string(cudaGetErrorName(cudaPeekAtLastError())); });
   module.def("forward", &forward, "maps"_a, "type"_a, "projections"_a, "boxes"_a, "box_type"_a, "map_index"_a,
@@ -222,7 +253,8 @@ PYBIND11_MODULE(spp_cuda_host, module) {
   module.def("backward", &backward, "grad_output"_a, "type"_a, "indices"_a, "sources"_a, "levels"_a, "sizes"_a,
              "images"_a, "channels"_a, "deterministic"_a, "channels_last"_a = std::vector<bool>{});
   module.def("gather", &gather, "maps"_a, "type"_a, "indices"_a, "sources"_a, "levels"_a);
-  module.def("run_faulty_kernel", &run_faulty_kernel, "name"_a);
+  module.def(
+      "run_faulty_kernel", [](const std::string& name) { run_call([&] { run_faulty_kernel(name); }); }, "name"_a);
 }
 
 }  // namespace spp::cuda_host

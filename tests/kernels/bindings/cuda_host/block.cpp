@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <stdexcept>
 
@@ -10,17 +11,26 @@ namespace {
 
 constexpr unsigned char kGarbage = 0xA5;  // shared memory holds no zeros that a kernel did not write
 
-// Fibers are kept for the next block: a stack is dear, a start is not.
-std::vector<std::unique_ptr<Fiber>>& fibers() {
-  static std::vector<std::unique_ptr<Fiber>> kept;
-  return kept;
+// How many blocks wait for the kernel that runs now.
+size_t depth = 0;
+
+struct Within {
+  Within() { ++depth; }
+  ~Within() { --depth; }
+};
+
+template <typename Thing>
+Thing& kept_at_depth() {
+  static std::deque<Thing> kept;  // whose things stay where they are
+  while (kept.size() <= depth) kept.emplace_back();
+  return kept[depth];
 }
 
+// Fibers are kept for the next block: a stack is dear, a start is not.
+std::vector<std::unique_ptr<Fiber>>& fibers() { return kept_at_depth<std::vector<std::unique_ptr<Fiber>>>(); }
+
 // So is the watch: its words begin anew with every block by the epochs alone.
-SharedWatch& shared_watch() {
-  static SharedWatch kept;
-  return kept;
-}
+SharedWatch& shared_watch() { return kept_at_depth<SharedWatch>(); }
 
 int64_t next_epoch() {
   static int64_t last = 0;
@@ -50,7 +60,7 @@ Block::Block(int threads, size_t shared_bytes, std::string what, std::mt19937_64
   shared_watch().cover(shared_bytes);
 }
 
-void Block::run(const std::function<void(int)>& body) {
+void Block::run(const std::function<void(int)>& body, bool must_wait, const std::function<void()>& run_earlier) {
   auto& pool = fibers();
   while (pool.size() < states_.size()) pool.push_back(std::make_unique<Fiber>());
   for (int t = 0; t < threads_; ++t) {
@@ -70,7 +80,17 @@ void Block::run(const std::function<void(int)>& body) {
     for (int t = 0; t < threads_; ++t) {
       if (states_[t].state == State::kReady) turn.push_back(t);
     }
-    if (turn.empty()) break;
+    if (turn.empty()) {
+      if (earlier_done_) break;
+      {
+        const Within within;
+        run_earlier();
+      }
+      running = this;
+      earlier_done_ = true;
+      release(0, threads_, State::kWaitsForEarlier);
+      continue;
+    }
     if (settings().random_order) std::shuffle(turn.begin(), turn.end(), random_);
     for (int t : turn) {
       current_ = t;
@@ -82,6 +102,8 @@ void Block::run(const std::function<void(int)>& body) {
   if (!error_.empty()) throw std::runtime_error(error_);
   for (const Thread& thread : states_) {
     if (thread.state != State::kReturned) throw std::runtime_error(what_ + ": " + describe_waiting());
+    if (must_wait && !thread.has_waited)
+      throw std::runtime_error(what_ + ": a thread did not wait for earlier kernels");
   }
 }
 
@@ -123,6 +145,13 @@ void Block::arrive_at_warp(uint32_t mask, WarpOp op) {
     for (int lane = 0; lane < count; ++lane) exchanged_[first / kWarp][lane] = states_[first + lane].given;
     release(first, count, State::kAtWarpBarrier);
   }
+  wait();
+}
+
+void Block::wait_for_earlier() {
+  states_[current_].has_waited = true;
+  if (earlier_done_) return;
+  states_[current_].state = State::kWaitsForEarlier;
   wait();
 }
 

@@ -33,6 +33,10 @@ struct Settings {
   int max_shared_bytes = 227 * 1024;  // a block may ask for
   int max_grid_x = INT32_MAX;
   int max_grid_y = 65535;
+  int device_version = 90;  // of the processor, as 90 for 9.0
+  int code_version = 90;    // of what the kernels were compiled for
+  bool capturing = false;   // the stream, into a graph
+  int scratch_byte = 0xA5;  // of which a call's workspace is full before it
 };
 
 Settings& settings();
@@ -51,12 +55,15 @@ class Block {
   // `what` names kernel and block in error messages.
   Block(int threads, size_t shared_bytes, std::string what, std::mt19937_64& random);
 
-  // Runs `body(thread)` once for each thread; throws std::runtime_error on what no kernel may do.
-  void run(const std::function<void(int)>& body);
+  // Runs `body(thread)` once for each thread; throws std::runtime_error on what no kernel may do. Where no thread can
+  // go on and some wait for earlier kernels, `run_earlier` runs these; if `must_wait`, every thread must have waited
+  // so.
+  void run(const std::function<void(int)>& body, bool must_wait, const std::function<void()>& run_earlier);
 
   // From within a thread:
   void sync_threads();
   void sync_warp(uint32_t mask);
+  void wait_for_earlier();
   // Each lane's number, as all lanes of the warp gave them.
   const std::array<uint64_t, kWarp>& exchange(uint32_t mask, uint64_t own);
   unsigned char* shared_memory() { return shared_.get(); }
@@ -67,12 +74,13 @@ class Block {
   static Block* running;  // the block whose thread runs now
 
  private:
-  enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kReturned };
+  enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kWaitsForEarlier, kReturned };
 
   struct Thread {
     State state = State::kReady;
     WarpOp op = WarpOp::kSync;
     uint64_t given = 0;
+    bool has_waited = false;  // for earlier kernels
   };
 
   void arrive_at_warp(uint32_t mask, WarpOp op);
@@ -90,6 +98,7 @@ class Block {
   int64_t block_epoch_;
   std::vector<int64_t> warp_epochs_;
   int current_ = 0;
+  bool earlier_done_ = false;
   std::string error_;
 };
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <unordered_map>
+#include <utility>
+
+#include "stream.h"
 
 namespace {
 
@@ -88,8 +90,20 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
   return cudaSuccess;
 }
 
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
+  attributes->ptxVersion = spp::cuda_host::settings().code_version;
+  attributes->binaryVersion = spp::cuda_host::settings().device_version;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus* status) {
+  *status = spp::cuda_host::settings().capturing ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+  return cudaSuccess;
+}
+
 cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t stream) {
   if (is_default(stream)) return refuse(cudaErrorInvalidResourceHandle);
+  spp::cuda_host::synchronize();
   std::memset(memory, value, bytes);
   return cudaSuccess;
 }
@@ -101,7 +115,7 @@ std::vector<Launch>& launches() {
   return noted;
 }
 
-cudaError_t run_grid(const cudaLaunchConfig_t& config, const void* kernel, const std::function<void()>& body) {
+cudaError_t enqueue(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body) {
   if (is_default(config.stream)) return refuse(cudaErrorInvalidResourceHandle);
   const Asked& asked = asked_for(kernel);
   const dim3 grid = config.gridDim;
@@ -110,22 +124,11 @@ cudaError_t run_grid(const cudaLaunchConfig_t& config, const void* kernel, const
       config.dynamicSmemBytes > std::max(kPlainSharedBytes, asked.shared_bytes)) {
     return refuse(cudaErrorInvalidConfiguration);
   }
-  launches().push_back({grid.x, grid.y, config.blockDim.x, config.dynamicSmemBytes, asked.carve_out});
-  std::mt19937_64 random(settings().seed);
-  std::vector<uint64_t> order(uint64_t{grid.x} * grid.y);
-  std::iota(order.begin(), order.end(), uint64_t{0});
-  if (settings().random_order) std::shuffle(order.begin(), order.end(), random);
-  gridDim = grid;
-  blockDim = config.blockDim;
-  for (uint64_t number : order) {
-    blockIdx = {static_cast<unsigned>(number % grid.x), static_cast<unsigned>(number / grid.x), 0};
-    const std::string what = "block (" + std::to_string(blockIdx.x) + ", " + std::to_string(blockIdx.y) + ")";
-    Block block(static_cast<int>(config.blockDim.x), config.dynamicSmemBytes, what, random);
-    block.run([&](int thread) {
-      threadIdx = {static_cast<unsigned>(thread), 0, 0};
-      body();
-    });
-  }
+  bool early = false;
+  for (unsigned i = 0; i < config.numAttrs; ++i)
+    early |= config.attrs[i].val.programmaticStreamSerializationAllowed != 0;
+  launches().push_back({grid.x, grid.y, config.blockDim.x, config.dynamicSmemBytes, asked.carve_out, early});
+  enqueue_grid({grid, config.blockDim, config.dynamicSmemBytes, early, std::move(body)});
   return cudaSuccess;
 }
 

@@ -101,6 +101,11 @@ T __ldg(const T* address) {
 }
 
 template <typename T>
+T __ldca(const T* address) {
+  return __ldg(address);
+}
+
+template <typename T>
 void __stcs(T* address, T value) {
   spp::cuda_host::check_global(address, sizeof(T), true);
   *address = value;
@@ -135,12 +140,38 @@ enum cudaDeviceAttr {
 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize, cudaFuncAttributePreferredSharedMemoryCarveout };
 
+// A launch that may begin before the kernel in front of it has ended. Here it does: see `synchronize` below.
+enum cudaLaunchAttributeID { cudaLaunchAttributeProgrammaticStreamSerialization };
+struct cudaLaunchAttribute {
+  cudaLaunchAttributeID id{};
+  struct {
+    int programmaticStreamSerializationAllowed = 0;
+  } val;
+};
+
 struct cudaLaunchConfig_t {
   dim3 gridDim;
   dim3 blockDim;
   size_t dynamicSmemBytes = 0;
   cudaStream_t stream = nullptr;
+  cudaLaunchAttribute* attrs = nullptr;
+  unsigned numAttrs = 0;
 };
+
+inline void cudaTriggerProgrammaticLaunchCompletion() {}
+
+inline void cudaGridDependencySynchronize() {
+  const uint3 own = threadIdx;
+  spp::cuda_host::Block::running->wait_for_earlier();
+  threadIdx = own;
+}
+
+struct cudaFuncAttributes {
+  int ptxVersion = 0;
+  int binaryVersion = 0;
+};
+
+enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive };
 
 const char* cudaGetErrorName(cudaError_t error);
 const char* cudaGetErrorString(cudaError_t error);
@@ -156,6 +187,8 @@ inline cudaError_t cudaGetDevice(int* device) {
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value);
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel);
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status);
 cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t stream);
 
 namespace spp::cuda_host {
@@ -167,18 +200,29 @@ struct Launch {
   unsigned threads;
   size_t shared_bytes;
   int carve_out;  // per cent of a multiprocessor's shared memory; -1: the driver chooses
+  bool early;     // may begin before the kernel in front of it has ended
 };
 
 // Of all launches since somebody cleared it.
 std::vector<Launch>& launches();
 
-// Runs `kernel` for every thread of every block, as far as the device described by the settings would take the launch.
-cudaError_t run_grid(const cudaLaunchConfig_t& config, const void* kernel, const std::function<void()>& body);
+// Enqueues `kernel`, which `body` is for one thread, as far as the device described by the settings would take the
+// launch.
+cudaError_t enqueue(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body);
+
+// Runs all that has been enqueued. A kernel that may begin early begins as early as any device could let it: its first
+// block runs until all of its threads wait, or wait for each other, and only then does the kernel in front of it run.
+// Throws std::runtime_error on what no kernel may do.
+void synchronize();
+
+// Makes a call's launches and runs them; none is left waiting where the call fails.
+void run_call(const std::function<void()>& call);
 
 }  // namespace spp::cuda_host
 
 template <typename... Parameters, typename... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                const Arguments&... arguments) {
-  return spp::cuda_host::run_grid(*config, reinterpret_cast<const void*>(kernel), [&] { kernel(arguments...); });
+  return spp::cuda_host::enqueue(*config, reinterpret_cast<const void*>(kernel),
+                                 [kernel, arguments...] { kernel(arguments...); });
 }

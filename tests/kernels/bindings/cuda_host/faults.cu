@@ -136,11 +136,11 @@ __global__ void divisions(const __grid_constant__ NoArgs) {
 // Up to the last product that 31 bits hold, and beyond.
 __global__ void edges_of_bins(const __grid_constant__ NoArgs) {
   for (int32_t bins : {1, 2, 3, 6, 7, 90, 1000}) {
-    const cuda::BinEdges edges(bins);
+    const cuda::Divider by(static_cast<uint32_t>(bins));
     for (int64_t extent :
          {int64_t{0}, int64_t{own()}, INT32_MAX / bins + int64_t{own()} - 32, (int64_t{1} << 31) - 1}) {
       for (int32_t index : {0, bins / 2, bins - 1}) {
-        const Range found = edges(own() - 9, extent, index, INT32_MAX);
+        const Range found = cuda::bin_range_by(by, own() - 9, extent, bins, index, INT32_MAX);
         const Range right = bin_range(own() - 9, extent, bins, index, INT32_MAX);
         if (found.begin != right.begin || found.end != right.end) Block::running->fail("a wrong bin");
       }
@@ -156,6 +156,26 @@ __global__ void rows_of_items(const __grid_constant__ NoArgs) {
       if (row != i / 36 || items.item(i, row) != i % 36) Block::running->fail("a wrong row or item");
     }
   }
+}
+
+// What one kernel writes and the next one, begun early, reads.
+int32_t handed_over = 0;
+
+__global__ void hand_over(const __grid_constant__ NoArgs) { handed_over = 1; }
+
+__global__ void waits_then_reads(const __grid_constant__ NoArgs) {
+  cuda::wait_for_earlier_kernels();
+  if (handed_over != 1) Block::running->fail("a wrong number came");
+}
+
+__global__ void reads_then_waits(const __grid_constant__ NoArgs) {
+  const int32_t found = handed_over;
+  cuda::wait_for_earlier_kernels();
+  if (found != 1) Block::running->fail("a wrong number came");
+}
+
+__global__ void waits_but_for_one_thread(const __grid_constant__ NoArgs) {
+  if (own() > 0) cuda::wait_for_earlier_kernels();
 }
 
 // For the sanitizers, which end the process.
@@ -214,6 +234,9 @@ const std::map<std::string, Kernel>& kernels() {
       {"divisions", divisions},
       {"edges_of_bins", edges_of_bins},
       {"rows_of_items", rows_of_items},
+      {"waits_then_reads", waits_then_reads},
+      {"reads_then_waits", reads_then_waits},
+      {"waits_but_for_one_thread", waits_but_for_one_thread},
       {"past_the_heap", past_the_heap},
       {"past_the_stack_of_a_fiber", past_the_stack_of_a_fiber},
       {"integer_overflow", integer_overflow},
@@ -238,8 +261,12 @@ void run_faulty_kernel(const std::string& name) {
   arrays.add(pairs, pairs + 1, false);
   const auto found = kernels().find(name);
   if (found == kernels().end()) throw std::invalid_argument("no kernel named " + name);
-  cuda::launch(name.c_str(), found->second, {1, 1, kThreads, cuda::shared_bytes_of<int32_t>(kThreads)}, stream(),
-               NoArgs{});
+  handed_over = 0;
+  const bool early = name.find("waits") != std::string::npos;
+  if (early) cuda::launch("hand_over", hand_over, {1, 1, kThreads, 0}, stream(), NoArgs{});
+  cuda::launch(name.c_str(), found->second, {1, 1, kThreads, cuda::shared_bytes_of<int32_t>(kThreads), 1, early},
+               stream(), NoArgs{});
+  synchronize();
 }
 
 }  // namespace spp::cuda_host
