@@ -34,7 +34,7 @@ SOURCES = (
     ("op.json", "op --cases LARGE --peers torchvision,openvino,tables --passes forward --repeats 5 --no-peaks"),
     (
         "swap.json",
-        "op --cases GRID,PYRAMID --peers torchvision --passes forward,forward+backward --repeats 9 --no-peaks",
+        "op --cases GRID,PYRAMID --peers torchvision --passes forward,forward+backward --repeats 15 --no-peaks",
     ),
     ("scaling.json", "scaling --repeats 9"),
     ("fresh.json", "op --cases MAIN --peers torchvision --passes forward --return-memory --no-peaks --repeats 5"),
