@@ -36,6 +36,7 @@ lint: build  ## ruff, mypy and clang-format, nothing changed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
 
 format: build
 	$(BIN)/ruff check --fix .
