@@ -76,6 +76,25 @@ def test_a_detector_finds_the_same_to_the_tolerance() -> None:
     assert 0 < np.abs(np.sort(narrow.scores)[-20:] - np.sort(found.scores)[-20:]).max() < 0.03
 
 
+def test_convolutions_are_in_bfloat16_as_well() -> None:
+    detector = small_detector(score_threshold=0.0)
+    narrow = detector.changed(precision="bfloat16")
+    exact, rounded = (each.maps(photo()).maps for each in (detector, narrow))
+    for one, other in zip(exact, rounded, strict=True):
+        assert (one.dtype, other.dtype) == (torch.float32, torch.bfloat16)
+        assert 0 < (one - other.float()).norm() < 0.02 * one.norm()
+    assert narrow.inference_features() is narrow.inference_features()
+    assert {parameter.dtype for parameter in narrow.net.parameters()} == {torch.float32}
+    with torch.no_grad():
+        detector.net.backbone.conv1.weight.mul_(2)  # type: ignore[union-attr, operator]
+    changed = narrow.maps(photo()).maps
+    assert not torch.equal(changed[0], rounded[0])
+    for other in ("float32", "int8"):
+        assert detector.changed(precision=other).inference_features().backbone is detector.net.backbone
+    whole = small_detector().to(torch.bfloat16)
+    assert whole.inference_features() is whole.features
+
+
 class Trained:
     """`RegionHead.predict` in the place of an `InferenceHead`."""
 

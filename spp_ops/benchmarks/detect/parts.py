@@ -40,7 +40,7 @@ def part_seconds(detector: SPPDetector, photos: Sequence[Path], repeats: int) ->
 @torch.inference_mode()
 def _seconds(detector: SPPDetector, head: InferenceHead, photo: Path) -> dict[str, float]:
     """Do what `SPPDetector.detect` does, step by step."""
-    clock = _Clock()
+    clock, features = _Clock(), detector.inference_features()
     with clock.part("decode"):
         pixels = load_image(photo)
     windows = None
@@ -48,9 +48,9 @@ def _seconds(detector: SPPDetector, head: InferenceHead, photo: Path) -> dict[st
         with clock.part("proposals"):
             windows = prepare(pixels, None, detector.proposals).windows
     with clock.part("resize"):
-        resized = detector.features.resized(pixels)
+        resized = features.resized(pixels)
     with clock.part("convolutions"):
-        maps = detector.features.maps(resized, windows)
+        maps = features.maps(resized, windows)
     if windows is None:
         with clock.part("proposals"):
             windows, _ = detector.propose(pixels, maps)
@@ -60,7 +60,7 @@ def _seconds(detector: SPPDetector, head: InferenceHead, photo: Path) -> dict[st
             return head(rows)
 
     with clock.part("pooling"):
-        scores, *rest = detector.features.score(maps.to(head.dtype), windows, timed_head, detector.chunk)
+        scores, *rest = features.score(maps.to(head.dtype), windows, timed_head, detector.chunk)
     with clock.part("the rest"):
         size = pixels.shape[0], pixels.shape[1]
         postprocess(windows, scores, rest[0] if rest else None, size, detector.config)

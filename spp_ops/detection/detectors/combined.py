@@ -76,7 +76,7 @@ def _first_with_same_maps(detectors: Sequence[SPPDetector], row: int) -> int:
 
 def _same_maps(one: SPPDetector, other: SPPDetector) -> bool:
     """Whether two detectors' maps of any image are the same, and lie alike under its windows."""
-    fields = ("arch", "scales", "longest", "inset", "projection")
+    fields = ("arch", "scales", "longest", "inset", "projection", "precision")
     if any(getattr(one.config, field) != getattr(other.config, field) for field in fields):
         return False
     mine, theirs = one.net.backbone.state_dict(), other.net.backbone.state_dict()

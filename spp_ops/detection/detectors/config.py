@@ -50,8 +50,9 @@ class DetectorConfig:
         nms_iou: of two boxes of a class that overlap by more than this, the better one stays.
         class_agnostic_nms: so it is with two boxes of whatever classes: for objects that never overlap.
         most: boxes kept a class and image.
-        precision: of the products in the head: float32, bfloat16, auto for the faster one of these on the machine that
-            the detector is used on, or int8 for those in the hidden layers, whose weights are then kept in 8 bits.
+        precision: of the products in convolutions and head: float32, bfloat16, auto for the faster one of these on the
+            machine that the detector is used on, or int8 for those in the head's hidden layers, whose weights are then
+            kept in 8 bits.
         normalization: how a backbone of your own wants its pixels; None: as ImageNet's do, and that of a known `arch`
             follows from it.
     """

@@ -48,7 +48,7 @@ class InferenceHead:
         scale = float(head.row_scale)
         if not scale > 0:
             raise ValueError(f"row_scale: expected a positive number, got {scale:g}")
-        self._source = _state(head)
+        self._source = weights_state(head)
         self.dtype = head.score.weight.dtype
         self._row_scale: float | None = None
         if self.dtype == torch.float16 and precision != "int8":  # sums of rows that are not scaled may exceed 65,504
@@ -75,7 +75,7 @@ class InferenceHead:
 
     def is_of(self, head: RegionHead) -> bool:
         """Whether the head's weights are still those that this one was made from."""
-        return self._source == _state(head)
+        return self._source == weights_state(head)
 
     def __call__(self, rows: Tensor) -> tuple[Tensor, ...]:
         """[R, D] -> probabilities or margins [R, K] and, unless windows stay as they are, corrections [R, K, 4]."""
@@ -135,9 +135,9 @@ def _scaled(layer: nn.Linear, scale: float, units: float | Tensor = 1.0) -> _Lay
     return weight.to(layer.weight.dtype), layer.bias.detach().float() * units
 
 
-def _state(head: RegionHead) -> list[tuple[int, int, torch.device]]:
-    """What changes when a head's weights do: their places in memory, and how often they were written to."""
-    tensors = [*head.parameters(), *head.buffers()]
+def weights_state(module: nn.Module) -> list[tuple[int, int, torch.device]]:
+    """What changes when a module's weights do: their places in memory, and how often they were written to."""
+    tensors = [*module.parameters(), *module.buffers()]
     return [(tensor.data_ptr(), -1 if tensor.is_inference() else tensor._version, tensor.device) for tensor in tensors]
 
 

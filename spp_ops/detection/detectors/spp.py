@@ -20,10 +20,11 @@ from spp_ops.detection.detectors.head import InferenceHead
 from spp_ops.detection.detectors.hub import OnTheHub
 from spp_ops.detection.detectors.inputs import Prepared, Windows, as_pixels, prepare
 from spp_ops.detection.detectors.learning import training_losses
+from spp_ops.detection.detectors.narrow import NarrowFeatures
 from spp_ops.detection.detectors.network import RegionNet
 from spp_ops.detection.detectors.postprocess import Candidates, candidates, select
 from spp_ops.detection.detectors.proposer import propose
-from spp_ops.detection.features.regions import ScaledMaps
+from spp_ops.detection.features.regions import RegionFeatures, ScaledMaps
 from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.sampling import WindowSampling
 
@@ -73,6 +74,7 @@ class SPPDetector(nn.Module, Detector, OnTheHub):
         self.sampling = sampling
         self.chunk = chunk
         self._inference: InferenceHead | None = None
+        self._narrow: NarrowFeatures | None = None
 
     def forward(
         self,
@@ -174,8 +176,18 @@ class SPPDetector(nn.Module, Detector, OnTheHub):
     @torch.inference_mode()
     def maps(self, pixels: Pixels, windows: Tensor | None = None) -> ScaledMaps:
         """Run the convolutions, once a scale; with `windows`, at the scales that these need."""
-        with _evaluating(self.net.backbone):
-            return self.features.maps(self.features.resized(pixels), windows)
+        features = self.inference_features()
+        with _evaluating(features.backbone):
+            return features.maps(features.resized(pixels), windows)
+
+    def inference_features(self) -> RegionFeatures:
+        """`features` as detection uses them: with convolutions in bfloat16 where the head multiplies in it."""
+        weight = next(self.net.backbone.parameters(), None)
+        if weight is None or weight.dtype != torch.float32 or self._head().dtype != torch.bfloat16:
+            return self.features
+        if self._narrow is None or not self._narrow.is_of(self.features):
+            self._narrow = NarrowFeatures(self.features)
+        return self._narrow.features
 
     @torch.inference_mode()
     def propose(self, pixels: Pixels, maps: ScaledMaps | None = None) -> tuple[Tensor, Tensor]:
@@ -196,6 +208,7 @@ class SPPDetector(nn.Module, Detector, OnTheHub):
         if proposer is None:
             raise ValueError("proposals: expected a detector that has learned to propose windows, got one that has not")
         maps = self.maps(pixels) if maps is None else maps
+        maps = maps.to(proposer.reduce.weight.dtype)
         size = pixels.shape[0], pixels.shape[1]
         return propose(
             proposer, maps.maps, maps.image_scales, self.features.receptive_field, size, self.proposals.limit
@@ -224,7 +237,7 @@ class SPPDetector(nn.Module, Detector, OnTheHub):
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what follows from the weights, and from the places in memory where they lie."""
-        return {**self.__dict__, "_inference": None}
+        return {**self.__dict__, "_inference": None, "_narrow": None}
 
 
 @contextmanager
