@@ -17,6 +17,7 @@ from spp_ops.cli._console import Output, table_progress, yellow_lines
 from spp_ops.cli._data import DataOptions, data_flag_options
 from spp_ops.cli._options import Numbers, device_option, examples
 from spp_ops.cli._outputs import to_folder
+from spp_ops.cli._runs import RunFolder
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.detection.detectors.checkpoint import CONFIG_NAME, WEIGHTS_NAME
 from spp_ops.detection.detectors.compress import Truncation, truncate
@@ -37,7 +38,7 @@ _TIMES = ("before", "after")
         "compress runs/voc --out runs/voc-int8 --int8",
     )
 )
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RunFolder())
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, callback=to_folder, metavar="RUN2", help="New folder."
 )

@@ -11,6 +11,7 @@ from spp_ops.classification.config import LARGEST_SIZE
 from spp_ops.cli._console import Output
 from spp_ops.cli._options import Numbers, examples
 from spp_ops.cli._outputs import output_options
+from spp_ops.cli._runs import RunFolder
 from spp_ops.detection.detectors.checkpoint import CONFIG_NAME
 from spp_ops.engine.checkpoint import FILE_NAME
 from spp_ops.engine.files import refuse_replacing
@@ -24,7 +25,7 @@ from spp_ops.export.files import GRAPH_FORMATS, GraphFormat, check_graph_file, g
         "export runs/zf5 --format pt2 --out zf5.pt2",
     )
 )
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RunFolder())
 @click.option(
     "--format",
     "format_",

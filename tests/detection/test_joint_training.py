@@ -288,3 +288,19 @@ def test_other_files_are_no_checkpoints(tmp_path: Path) -> None:
     torch.save({"format": 1}, path)
     with pytest.raises(ValueError, match="is not a checkpoint of joint training"):
         JointCheckpoint.load(path.parent)
+
+
+def test_weights_are_looked_for_before_windows(scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from spp_ops.detection.joint import run
+
+    monkeypatch.setattr(run, "_propose", lambda *arguments: pytest.fail("windows take minutes"))
+    job = JointJob(tmp_path / "run", weights=str(tmp_path / "none.pt"))
+    with pytest.raises(FileNotFoundError, match="no weights file"):
+        train_joint(
+            read_scenes(scenes),
+            None,
+            scene_detector(scenes),
+            JointConfig(epochs=1),
+            job=job,
+            device=torch.device("cpu"),
+        )

@@ -101,14 +101,14 @@ def train_joint(
         if saved is not None:
             config = replace(config, score_first=saved.training.score_first)  # to the bit as the run began
             config = settings_to_go_on_with(config, saved.training)
-        windows = _propose(images, detector, job, fabric, progress)
-        hashed = _hash(images, windows)
-        if saved is not None and saved.data != hashed:
-            raise ValueError(f"data: expected the images, objects and windows of the run in {job.out}, got others")
         torch.manual_seed(seed_of(config.seed, Purpose.JOINT_WEIGHTS))
         net = detector.build(None if saved else job.weights, config.dropout).to(fabric.device)
         net.backbone.to(memory_format=torch.channels_last)  # as its pixels are
         features = [replace(detector, scales=(scale,)).features(net) for scale in config.scales]
+        windows = _propose(images, detector, job, fabric, progress)
+        hashed = _hash(images, windows)
+        if saved is not None and saved.data != hashed:
+            raise ValueError(f"data: expected the images, objects and windows of the run in {job.out}, got others")
         middle = config.scales[len(config.scales) // 2]
         if saved is None:
             say_random_weights(job.weights, detector.arch, progress, frozen=config.backbone_lr == 0)
