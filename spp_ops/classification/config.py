@@ -68,6 +68,8 @@ class TrainingConfig:
         ema: decay a step of a moving average of the weights, which is then what is tested; 0: none.
         precision: of the arithmetic: "32-true", "bf16-mixed" or "16-mixed".
         seed: of the weights, the order of the images, their augmentation and dropout.
+        channels_last: whether each pixel's channels lie together in memory, as CPUs like it, or plane by plane; sums
+            are rounded differently.
     """
 
     epochs: int = 70
@@ -84,6 +86,7 @@ class TrainingConfig:
     precision: Precision = "32-true"
     seed: int = 0
     warmup: float = 0.0
+    channels_last: bool = True
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -114,5 +117,5 @@ def network_from_data(data: Mapping[str, Any]) -> NetworkConfig:
 
 
 def training_from_data(data: Mapping[str, Any]) -> TrainingConfig:
-    """Invert `spp_ops.engine.config.as_data`."""
-    return from_data(TrainingConfig, data)
+    """Invert `spp_ops.engine.config.as_data`; runs that do not say how their images lie had them plane by plane."""
+    return from_data(TrainingConfig, {"channels_last": False, **data})

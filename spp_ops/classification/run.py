@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -65,8 +66,10 @@ def train(
     with run_folder(job.out, active=fabric.is_global_zero):
         saved = _saved_run(job, network, train_images.classes)
         if saved is not None:
-            training = settings_to_go_on_with(training, saved.training)
-        net = _network(network, training, job, len(train_images.classes))
+            asked = replace(training, channels_last=saved.training.channels_last)
+            training = settings_to_go_on_with(asked, saved.training)
+        layout = torch.channels_last if training.channels_last else torch.contiguous_format
+        net = _network(network, training, job, len(train_images.classes)).to(memory_format=layout)
         if saved is None:
             say_random_weights(job.weights, network.arch, progress, frozen=training.backbone_lr == 0)
         trainer = ClassifierTrainer(
@@ -74,7 +77,7 @@ def train(
             TrainingImages(train_images, training),
             training,
             fabric,
-            prepare=lambda pixels: net.normalization(pixels.float()),
+            prepare=lambda pixels: net.normalization(pixels.to(torch.float32, memory_format=layout)),
         )
 
         def checkpoint(state: dict[str, object]) -> Checkpoint:

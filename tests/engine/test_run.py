@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from spp_ops.classification import Checkpoint, Job, NetworkConfig, TrainingConfig, train
+from spp_ops.classification.config import training_from_data
 from spp_ops.datasets.folders import read_folders
 from spp_ops.detection.joint import JointConfig
 from spp_ops.detection.staged.pipeline import StagedJob, staged_folder
 from spp_ops.engine.progress import Progress
 from spp_ops.engine.run import settings_to_go_on_with
+from spp_ops.models import SPPNet
 
 CPU = torch.device("cpu")
 NETWORK = NetworkConfig("small5", (2, 1), (4,))
@@ -44,6 +47,31 @@ def test_a_finished_run_gets_more_epochs(shapes_of_saved_runs: Path, tmp_path: P
     assert [record["lr"] for record in longer.history] == pytest.approx([0.01, 0.01, 0.001])
     with pytest.raises(ValueError, match="epochs: the run to be resumed has 3, got 2"):
         run(shapes_of_saved_runs, tmp_path / "run", replace(TRAINING, epochs=2))
+
+
+def test_a_layout_in_memory_is_that_of_the_run_and_resumes_to_the_bit(
+    shapes_of_saved_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    forward = SPPNet.forward
+    monkeypatch.setattr(
+        SPPNet, "forward", lambda net, images: seen.append(is_channels_last(images)) or forward(net, images)
+    )
+    images, training = read_folders(shapes_of_saved_runs / "train"), replace(TRAINING, epochs=2)
+    whole = run(shapes_of_saved_runs, tmp_path / "whole", training)
+    train(images, None, NETWORK, training, job=Job(tmp_path / "run", stop_after=1), device=CPU)
+    resumed = run(shapes_of_saved_runs, tmp_path / "run", training)
+    assert all(torch.equal(resumed.model[name], tensor) for name, tensor in whole.model.items())
+    assert seen == [True] * 8
+    planes = replace(TRAINING, channels_last=False)
+    run(shapes_of_saved_runs, tmp_path / "planes", planes)
+    assert not run(shapes_of_saved_runs, tmp_path / "planes", training).training.channels_last
+    assert seen[8:] == [False] * 4
+    assert not training_from_data({"epochs": 1}).channels_last
+
+
+def is_channels_last(images: Tensor) -> bool:
+    return images.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_one_short_run_learns_at_its_rate(shapes_of_saved_runs: Path, tmp_path: Path) -> None:
