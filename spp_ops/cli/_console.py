@@ -10,9 +10,11 @@ from typing import IO, Any
 
 from rich.console import Console
 
+from spp_ops.cli._verbosity import QUIET, verbosity
 from spp_ops.datasets.labeled import Notice
 from spp_ops.engine.display import ConsoleProgress
 from spp_ops.engine.processes import is_first
+from spp_ops.engine.progress import Progress
 from spp_ops.engine.text import literal
 
 _UNBROKEN = 10_000  # columns where nobody looks at them, so that no name and number is broken or cut
@@ -40,9 +42,14 @@ class Output(Console):
         _close_quietly(self.file)
 
 
-def table_progress(console: Output) -> ConsoleProgress:
+def shown_progress(console: Output) -> Progress:
+    """Return what shows progress on a console; nothing does under --quiet."""
+    return Progress() if verbosity() == QUIET else ConsoleProgress(console)
+
+
+def table_progress(console: Output) -> Progress:
     """Return the progress of a command whose result is what it prints: where that goes to a file, progress does not."""
-    return ConsoleProgress(console if console.is_terminal else Output(stderr=True))
+    return shown_progress(console if console.is_terminal else Output(stderr=True))
 
 
 class LineStream:
@@ -68,7 +75,9 @@ def _close_quietly(stream: IO[str]) -> None:
 
 
 def yellow_lines(console: Console) -> Notice:
-    """Return what prints notices to a console."""
+    """Return what prints notices to a console; under --quiet they go nowhere."""
+    if verbosity() == QUIET:
+        return lambda line: None
     return lambda line: console.print(literal(line, "yellow"))
 
 

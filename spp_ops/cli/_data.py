@@ -129,10 +129,13 @@ def _with_data(command: Command, place: Callable[[Any], Any]) -> Command:
             type=click.Choice(["auto", *FORMATS]),
             default="auto",
             show_default=True,
-            help="Of DATA: Pascal VOC's XML, COCO's JSON, YOLO's labels, CSV.",
+            help="Format of DATA: Pascal VOC's XML, COCO's JSON, YOLO's labels, CSV.",
         ),
         click.option(
-            "--images", type=click.Path(path_type=Path), metavar="DIR", help="The images' folder; else found."
+            "--images",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="The images' folder, where it is not found from the annotations.",
         ),
         click.option(
             "--annotations",
@@ -153,7 +156,13 @@ def _with_data(command: Command, place: Callable[[Any], Any]) -> Command:
             help="Share of the images that is kept for tests where DATA has no split for it.  [default: 0.2 of a "
             "folder without splits, else none]",
         ),
-        click.option("--val-seed", type=int, default=0, show_default=True, help="Of the random split of --val-share."),
+        click.option(
+            "--val-seed",
+            type=int,
+            default=0,
+            show_default=True,
+            help="Seed of the random split that --val-share asks for.",
+        ),
         image_options("reading"),
     ]
     decorated: Any = packed

@@ -61,7 +61,7 @@ def detector_options(command: Command) -> Command:
         click.option(
             "--precision",
             type=click.Choice(get_args(HeadPrecision)),
-            help="Of the products in the network; auto: the faster of float32 and bfloat16 here.  [default: the run's]",
+            help="Number format in the network; auto: the faster of float32 and bfloat16 here.  [default: the run's]",
         ),
     ]
     for option in reversed(options):

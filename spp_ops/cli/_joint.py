@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from spp_ops.cli._options import Command, Numbers, Places
+from spp_ops.cli._settings import SettingsFile
+from spp_ops.cli._training import logger_option
 from spp_ops.detection.detectors.config import DetectorConfig
 from spp_ops.detection.joint import JointConfig, JointJob
 
@@ -30,13 +32,13 @@ def _option(
 _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "epochs": _option("epochs", _COUNT, "passes over the images."),
     "images_per_step": _option("images_per_step", _COUNT, "images a step, over all processes."),
-    "windows_per_image": _option("windows_per_image", _COUNT, "windows of each of them."),
-    "positive_share": _option("positive_share", _SHARE, "share of them that shows an object, at most."),
+    "windows_per_image": _option("windows_per_image", _COUNT, "windows that a step takes of each image."),
+    "positive_share": _option("positive_share", _SHARE, "largest share of a step's windows that shows an object."),
     "positive_iou": _option("positive_iou", _SHARE, "least IoU with an object of a window that shows it."),
     "negative_iou": click.option(
         "--negative-iou", type=_SHARE, help="Joint: least IoU of a window that shows background.  [default: 0.0]"
     ),
-    "hard_share": _option("hard_share", _SHARE, "share of them that counts, those with the largest loss."),
+    "hard_share": _option("hard_share", _SHARE, "share of a step's windows that counts: those with the largest loss."),
     "train_scales": click.option(
         "--train-scales",
         type=Numbers(),
@@ -51,16 +53,20 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "frozen_layers": _option(
         "frozen_layers", click.IntRange(0), "lowest layers of the convolution stack that keep their weights."
     ),
-    "warmup": _option("warmup", _POSITIVE, "over which the rate rises: a share of the run below 1, or steps."),
+    "warmup": _option(
+        "warmup", _POSITIVE, "start of the run over which the learning rate rises: a share below 1, or steps."
+    ),
     "milestones": _option(
         "milestones",
         Places(),
-        "where it is divided by 10: shares of the run below 1, or epochs.",
+        "where the learning rate is divided by 10: shares of the run below 1, or epochs.",
         "at two thirds and nine tenths",
     ),
-    "optimizer": _option("optimizer", click.Choice(["sgd", "adam"]), "adam: to learn from scratch."),
-    "momentum": _option("momentum", float, "of SGD."),
-    "weight_decay": _option("weight_decay", float, "of the optimizer."),
+    "optimizer": _option(
+        "optimizer", click.Choice(["sgd", "adam"]), "what makes steps of gradients; adam suits learning from scratch."
+    ),
+    "momentum": _option("momentum", float, "momentum of SGD."),
+    "weight_decay": _option("weight_decay", float, "weight decay of the optimizer."),
     "dropout": _option("dropout", float, "probability of a zero after each hidden layer."),
     "clip_norm": _option("clip_norm", float, "a longer gradient is shortened to this norm."),
     "row_rms": _option("row_rms", float, "root mean square that pooled rows are scaled to.", _ROW_RMS_HELP),
@@ -70,10 +76,14 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "proposals_per_image": _option("proposals_per_image", _COUNT, "learned proposals that windows are drawn from."),
     "anchors_per_image": _option("anchors_per_image", _COUNT, "anchors of an image that proposals are learned from."),
     "ema": _option("ema", float, "decay a step of an average of the weights; 0: none."),
-    "precision": _option("precision", click.Choice(["32-true", "bf16-mixed", "16-mixed"]), "of the arithmetic."),
+    "precision": _option(
+        "precision",
+        click.Choice(["32-true", "bf16-mixed", "16-mixed"]),
+        "number format of the arithmetic; mixed takes less time and memory on a GPU.",
+    ),
     "val_split": click.option("--val-split", help="Joint: a split of DATA to test on while training."),
     "val_every": click.option(
-        "--val-every", type=_COUNT, help="Joint: epochs from one such test to the next.  [default: 1]"
+        "--val-every", type=_COUNT, help="Joint: epochs from one test to the next.  [default: 1]"
     ),
     "checkpoint_every": click.option(
         "--checkpoint-every",
@@ -81,6 +91,7 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
         help="Joint: steps from one checkpoint to the next within an epoch; 0: only after epochs.  [default: 0]",
     ),
     "stop_after": click.option("--stop-after", type=_COUNT, help="Joint: stop after so many epochs, to be resumed."),
+    "logger": logger_option("Joint: who gets the run's numbers.  [default: tensorboard]"),
     "workers": click.option(
         "--workers", type=click.IntRange(0), help="Joint: processes that load images ahead.  [default: 0]"
     ),
@@ -114,6 +125,11 @@ def make_joint_config(given: dict[str, Any], detector: DetectorConfig, seed: int
 
 def make_joint_job(given: dict[str, Any], out: Path, weights: str | None, resume: bool) -> JointJob:
     """Return what else the options ask for."""
-    names = {"workers": "workers", "checkpoint_every": "checkpoint_every", "val_every": "validate_every"}
+    names = {
+        "workers": "workers",
+        "checkpoint_every": "checkpoint_every",
+        "val_every": "validate_every",
+        "logger": "logger",
+    }
     others = {field: given[name] for name, field in names.items() if name in given}
-    return JointJob(out, weights, resume, stop_after=given.get("stop_after"), **others)
+    return JointJob(out, weights, resume, stop_after=given.get("stop_after"), settings=SettingsFile.text(), **others)

@@ -9,11 +9,12 @@ import click
 from spp_ops.benchmarks import report
 from spp_ops.benchmarks.compare import Change, compare
 from spp_ops.benchmarks.results import Record
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output
 from spp_ops.cli._options import examples
 
 
-@click.command("compare", epilog=examples("benchmark compare benchmarks/results/op.json new.json"))
+@click.command("compare", cls=GroupedCommand, epilog=examples("benchmark compare benchmarks/results/op.json new.json"))
 @click.argument("baseline", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
 def command(baseline: Path, new: Path) -> int:

@@ -14,13 +14,16 @@ from spp_ops.benchmarks.detect.contestants import CONTESTANTS
 from spp_ops.benchmarks.detect.report import print_record
 from spp_ops.benchmarks.detect.setting import SCALE, chosen_photos, learned_detector
 from spp_ops.cli._benchmarks import names_option, repeats_option, threads_option
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output, table_progress
 from spp_ops.cli._options import examples, seed_option
 from spp_ops.cli._outputs import output_options
+from spp_ops.cli._runs import RunFolder
 
 
 @click.command(
     "detect",
+    cls=GroupedCommand,
     epilog=examples(
         "benchmark detect",
         "benchmark detect --photos data/raccoon/JPEGImages --weights runs/raccoon --json detect.json --plot detect.png",
@@ -29,7 +32,7 @@ from spp_ops.cli._outputs import output_options
 )
 @click.option(
     "--weights",
-    type=click.Path(path_type=Path),
+    type=RunFolder(),
     metavar="RUN",
     help="A run with learned proposals; default: SqueezeNet with random weights, which serve for time.",
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from spp_ops.benchmarks import grid, harness
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output, table_progress
 from spp_ops.cli._options import examples
 from spp_ops.cli._outputs import output_options
@@ -16,8 +17,14 @@ LAYOUTS = {"nchw": (False,), "channels-last": (True,), "both": (False, True)}
 PASSES = {"forward": (False,), "gradient": (True,), "both": (False, True)}
 
 
-@click.command("grid", epilog=examples("benchmark grid", "benchmark grid --layout nchw --pass forward --plot grid.svg"))
-@click.option("--layout", type=click.Choice(list(LAYOUTS)), default="both", show_default=True, help="Of the maps.")
+@click.command(
+    "grid",
+    cls=GroupedCommand,
+    epilog=examples("benchmark grid", "benchmark grid --layout nchw --pass forward --plot grid.svg"),
+)
+@click.option(
+    "--layout", type=click.Choice(list(LAYOUTS)), default="both", show_default=True, help="Memory layout of the maps."
+)
 @click.option(
     "--pass", "timed", type=click.Choice(list(PASSES)), default="both", show_default=True, help="What is timed."
 )

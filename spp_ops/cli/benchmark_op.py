@@ -14,6 +14,7 @@ from spp_ops.benchmarks.compare import Change, compare
 from spp_ops.benchmarks.peers import OTHERS, Pass
 from spp_ops.benchmarks.results import Record
 from spp_ops.cli._benchmarks import add_option, names_option, repeats_option, threads_option
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output, table_progress
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.cli._outputs import output_options
@@ -21,6 +22,7 @@ from spp_ops.cli._outputs import output_options
 
 @click.command(
     "op",
+    cls=GroupedCommand,
     epilog=examples(
         "benchmark op",
         "benchmark op --cases MAIN,LARGE --peers torchvision,openvino --passes forward",

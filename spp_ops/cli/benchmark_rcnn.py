@@ -8,6 +8,7 @@ import click
 import torch
 
 from spp_ops.benchmarks.rcnn import Settings
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._comparison import comparison_options
 from spp_ops.cli._console import Output, table_progress
 from spp_ops.cli._options import device_option, examples, image_option, seed_option
@@ -19,11 +20,12 @@ from spp_ops.engine.machine import describe_machine, one_line
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "benchmark rcnn",
         "benchmark rcnn --image street.jpg --json times.json --plot times.png",
         "benchmark rcnn --arch overfeat7 --device cuda",
-    )
+    ),
 )
 @image_option
 @click.option(

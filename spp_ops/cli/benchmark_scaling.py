@@ -11,6 +11,7 @@ from spp_ops.benchmarks import harness, report, scaling
 from spp_ops.benchmarks.bars import verdicts
 from spp_ops.benchmarks.peers import OTHERS
 from spp_ops.cli._benchmarks import add_option, names_option, repeats_option, threads_option
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output, table_progress
 from spp_ops.cli._options import device_option, examples
 from spp_ops.cli._outputs import output_options
@@ -18,6 +19,7 @@ from spp_ops.cli._outputs import output_options
 
 @click.command(
     "scaling",
+    cls=GroupedCommand,
     epilog=examples(
         "benchmark scaling",
         "benchmark scaling --sweeps 'window size' --peers torchvision,openvino",

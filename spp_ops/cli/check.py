@@ -11,6 +11,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output
 from spp_ops.cli._data import DataOptions, data_options
 from spp_ops.cli._options import examples
@@ -70,11 +71,12 @@ class _Checked:
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "check data/VOC2007",
         "check data/roboflow-export --split train --sheet train.png --json train.json",
         "check --annotations data/train.json --images data/train2017 --strict",
-    )
+    ),
 )
 @data_options
 @click.option("--split", help="The one split to read.  [default: each]")

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.cli._classification import make_scorer, run_option, source_option, views_option, window_option
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output, table_progress, yellow_lines
 from spp_ops.cli._images import ImageOptions, image_options
 from spp_ops.cli._options import device_option, examples, seed_option
@@ -23,10 +24,11 @@ from spp_ops.engine.text import literal
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "classify photo.jpg --weights runs/zf5",
         "classify photos/*.jpg --weights runs/zf5 --views 96 --top 3 --json scores.json --bad-images skip",
-    )
+    ),
 )
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @run_option

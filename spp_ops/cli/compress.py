@@ -13,6 +13,7 @@ import torch
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output, table_progress, yellow_lines
 from spp_ops.cli._data import DataOptions, data_flag_options
 from spp_ops.cli._options import Numbers, device_option, examples
@@ -32,11 +33,12 @@ _TIMES = ("before", "after")
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "compress runs/voc --out runs/voc-small --rank 1024,256 --data data/VOC2007",
         "compress runs/voc --out runs/voc-int8 --energy 0.9 --int8 --data data/VOC2007 --split val",
         "compress runs/voc --out runs/voc-int8 --int8",
-    )
+    ),
 )
 @click.argument("run", type=RunFolder())
 @click.option(

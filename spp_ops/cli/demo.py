@@ -8,6 +8,7 @@ import click
 import torch
 
 from spp_ops.benchmarks.rcnn import Settings
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._comparison import comparison_options
 from spp_ops.cli._console import Output
 from spp_ops.cli._options import device_option, examples, image_option, seed_option
@@ -16,7 +17,10 @@ from spp_ops.demo import main as demo
 from spp_ops.engine.files import free_folder, is_within
 
 
-@click.command(epilog=examples("demo", "demo --image street.jpg --out out/street", "demo --device cuda --windows 500"))
+@click.command(
+    cls=GroupedCommand,
+    epilog=examples("demo", "demo --image street.jpg --out out/street", "demo --device cuda --windows 500"),
+)
 @image_option
 @click.option(
     "--out",

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import torch
 
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import LineStream, Output, table_progress, tell_missing_letters, yellow_lines
 from spp_ops.cli._detectors import Changes, combined, detector_options, load_detectors
 from spp_ops.cli._findings import Findings, found_row, open_findings, run_header
@@ -32,6 +33,7 @@ _SURE = {"softmax": 0.5, "margin": 0.0}  # from such a score on an object is mor
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "detect photo.jpg --weights runs/raccoon --out found",
         "detect photos 'more/**/*.png' --weights runs/a --weights runs/b --out found --bad-images skip",
@@ -39,7 +41,7 @@ _SURE = {"softmax": 0.5, "margin": 0.0}  # from such a score on an object is mor
         "detect val2017 --weights runs/coco --out found --annotations annotations/instances_val2017.json",
         "detect clip.mp4 --weights runs/raccoon --out clip --no-images",
         "find . -name '*.jpg' | spp-ops detect - --weights runs/raccoon --json-lines",
-    )
+    ),
 )
 @click.argument("images", nargs=-1, required=True)
 @detector_options

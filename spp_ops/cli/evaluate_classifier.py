@@ -19,6 +19,7 @@ from spp_ops.cli._classification import (
     views_option,
     window_option,
 )
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output, table_progress, yellow_lines
 from spp_ops.cli._images import ImageOptions, image_options
 from spp_ops.cli._options import data_argument, device_option, examples, seed_option, workers_option
@@ -28,11 +29,12 @@ from spp_ops.engine.files import write_json
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "evaluate-classifier data/flowers --weights runs/zf5 --views 10",
         "evaluate-classifier data/flowers --weights runs/zf5 --views 96+2 --json errors.json",
         "evaluate-classifier data/flowers --weights runs/zf5 --views 10 --source images",
-    )
+    ),
 )
 @data_argument
 @run_option

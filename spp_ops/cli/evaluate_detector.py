@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import torch
 
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output, table_progress, tell_missing_letters, yellow_lines
 from spp_ops.cli._data import DataOptions, data_options
 from spp_ops.cli._detectors import Changes, combined, detector_options, load_detectors
@@ -25,12 +26,13 @@ from spp_ops.engine.files import write_json
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "evaluate-detector data/VOC2007 --weights runs/joint",
         "evaluate-detector data/VOC2007 --weights runs/a --weights runs/b --split val --json map.json --plot map.png",
         "evaluate-detector --annotations data/val.json --images data/val2017 --weights runs/coco --results found.json",
         "evaluate-detector data/VOC2007 --weights runs/joint --scales 688 --windows 1000",
-    )
+    ),
 )
 @data_options
 @click.option("--split", help="The split of DATA to test on.  [default: test, else val]")

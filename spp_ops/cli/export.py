@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from spp_ops.classification.config import LARGEST_SIZE
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output
 from spp_ops.cli._options import Numbers, examples
 from spp_ops.cli._outputs import output_options
@@ -19,11 +20,12 @@ from spp_ops.export.files import GRAPH_FORMATS, GraphFormat, check_graph_file, g
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "export runs/raccoon --format onnx --out raccoon.onnx",
         "export runs/raccoon --format openvino --out raccoon.xml --score-threshold 0.5 --scales 400",
         "export runs/zf5 --format pt2 --out zf5.pt2",
-    )
+    ),
 )
 @click.argument("run", type=RunFolder())
 @click.option(

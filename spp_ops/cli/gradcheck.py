@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 import torch
 
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output, table_progress
 from spp_ops.cli._options import device_option, examples, seed_option
 from spp_ops.demo.main import print_gradients
 from spp_ops.testing import GRADIENT_CASES, check_gradients
 
 
-@click.command(epilog=examples("gradcheck", "gradcheck --device cuda --seed 3"))
+@click.command(cls=GroupedCommand, epilog=examples("gradcheck", "gradcheck --device cuda --seed 3"))
 @device_option
 @seed_option
 @click.pass_context

@@ -8,13 +8,14 @@ import click
 import torch
 from rich.table import Table
 
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output
 from spp_ops.cli._options import device_option, examples
 from spp_ops.engine.machine import describe_machine
 from spp_ops.engine.text import literal
 
 
-@click.command(epilog=examples("info", "info --json"))
+@click.command(cls=GroupedCommand, epilog=examples("info", "info --json"))
 @device_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 def command(device: torch.device, as_json: bool) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 import torch
 
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output, table_progress, yellow_lines
 from spp_ops.cli._data import DataOptions, data_options
 from spp_ops.cli._detection import METHODS, Proposals
 from spp_ops.cli._options import device_option, examples
 from spp_ops.cli._outputs import output_options
+from spp_ops.cli._runs import RunFolder
 from spp_ops.cli._sources import Sources
 from spp_ops.datasets.detection import DetectionImages, Objects
 from spp_ops.datasets.labeled import readable
@@ -28,13 +30,14 @@ _ANNOTATIONS = frozenset({".csv", ".json", ".txt", ".xml", ".yaml", ".yml"})
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "propose photos --out boxes.npz",
         "propose data/VOC2007 --split trainval --out voc_2007_trainval.mat --method selective-search-quality",
         "propose --annotations train.json --images train2017 --windows 1000 --out proposals.pkl",
         "propose data/VOC2007 --split test --recall --plot recall.png",
         "propose data/VOC2007 --split test --method learned --weights runs/joint --recall",
-    )
+    ),
 )
 @data_options
 @click.option("--split", help="The split of DATA.  [default: test, else val]")
@@ -53,9 +56,7 @@ _ANNOTATIONS = frozenset({".csv", ".json", ".txt", ".xml", ".yaml", ".yml"})
     show_default=True,
     help="At most so many windows an image, the first ones.",
 )
-@click.option(
-    "--weights", type=click.Path(path_type=Path), metavar="RUN", help="The run whose detector proposes: method learned."
-)
+@click.option("--weights", type=RunFolder(), metavar="RUN", help="The run whose detector proposes: method learned.")
 @click.option(
     "--side",
     type=click.IntRange(1),

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import torch
 
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output, yellow_lines
 from spp_ops.cli._detection import proposals_option
 from spp_ops.cli._detectors import Changes
@@ -23,7 +24,8 @@ _WAITING_CONNECTIONS = 64
 
 
 @click.command(
-    epilog=examples("serve", "serve --weights runs/raccoon --port 9000", "serve --host 0.0.0.0 --weights runs/raccoon")
+    cls=GroupedCommand,
+    epilog=examples("serve", "serve --weights runs/raccoon --port 9000", "serve --host 0.0.0.0 --weights runs/raccoon"),
 )
 @click.option(
     "--weights",

@@ -10,12 +10,15 @@ from typing import Any, get_args
 import click
 import torch
 
-from spp_ops.cli._console import Output, yellow_lines
+from spp_ops.cli._command import GroupedCommand
+from spp_ops.cli._console import Output, shown_progress, yellow_lines
 from spp_ops.cli._data import DataOptions, data_options
 from spp_ops.cli._detection import proposals_option
+from spp_ops.cli._detector_plan import tell_detector_plan
 from spp_ops.cli._joint import JOINT_OPTIONS, joint_options, make_joint_config, make_joint_job
 from spp_ops.cli._options import Numbers, device_option, examples, seed_option
-from spp_ops.cli._outputs import to_folder
+from spp_ops.cli._settings import SettingsFile
+from spp_ops.cli._training import run_folder_of, run_options
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.problems import Notice
 from spp_ops.datasets.reading import DetectionData
@@ -26,20 +29,20 @@ from spp_ops.detection.proposals import ProposalConfig
 from spp_ops.detection.proposals.config import LEARNED_LIMIT
 from spp_ops.detection.staged import PRESETS, StagedJob, train_staged
 from spp_ops.engine.checkpoint import FILE_NAME
-from spp_ops.engine.display import ConsoleProgress
 
 _STAGED_OPTIONS = ("preset",)
 _JOINT_HIDDEN: tuple[int, ...] = ()  # for few images; the paper's two layers come with ImageNet's weights
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "train-detector data/VOC2007 --weights DEFAULT --scales 480,576,688 --out runs/joint",
         "train-detector data/VOC2007 --pipeline staged --preset paper --weights DEFAULT --out runs/staged",
         "train-detector --annotations data/train.json --images data/train2017 --out runs/coco --resume",
         "train-detector data/roboflow-export --val-split valid --out runs/own",
         "train-detector data/VOC2007 --arch small5 --backbone-lr 1 --split train --val-split val --out runs/small",
-    )
+    ),
 )
 @data_options
 @click.option("--split", help="The split of DATA to train on.  [default: trainval, else train]")
@@ -47,11 +50,12 @@ _JOINT_HIDDEN: tuple[int, ...] = ()  # for few images; the paper's two layers co
     "--val-annotations", type=click.Path(path_type=Path), metavar="F", help="Joint: a file to test on while training."
 )
 @click.option(
-    "--val-images", type=click.Path(path_type=Path), metavar="DIR", help="Its images' folder.  [default: --images]"
+    "--val-images",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the images of --val-annotations.  [default: --images]",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), callback=to_folder, required=True, metavar="RUN", help="Folder."
-)
+@run_options
 @click.option(
     "--pipeline",
     type=click.Choice(["joint", "staged"]),
@@ -62,8 +66,10 @@ _JOINT_HIDDEN: tuple[int, ...] = ()  # for few images; the paper's two layers co
 @click.option(
     "--arch", default=DetectorConfig.arch, show_default=True, help="zf5, small5, squeezenet1_0, vgg16, timm/NAME, ..."
 )
-@click.option("--weights", help="To start from: a file, or torchvision's entry for its networks (DEFAULT).")
-@click.option("--levels", type=Numbers(), default="6,3,2,1", show_default=True, help="The pyramid.")
+@click.option("--weights", help="Weights to start from: a file, or torchvision's entry for its networks (DEFAULT).")
+@click.option(
+    "--levels", type=Numbers(), default="6,3,2,1", show_default=True, help="Bins a side of each level of the pyramid."
+)
 @click.option(
     "--hidden",
     type=Numbers(),
@@ -107,7 +113,8 @@ def command(
     split: str | None,
     val_annotations: Path | None,
     val_images: Path | None,
-    out: Path,
+    out: Path | None,
+    dry_run: bool,
     pipeline: str,
     arch: str,
     weights: str | None,
@@ -127,7 +134,8 @@ def command(
     """Train a detector on DATA: a folder or file of Pascal VOC's, COCO's or YOLO's annotations, or CSV.
 
     RUN gets the detector, which is all that `detect` and `evaluate-detector` need, the run's checkpoints, scalars for
-    TensorBoard, and training.png. Under `torchrun` the images of a step are shared by all processes.
+    TensorBoard, training.png, and settings.yaml, which makes the run again (--config). Under `torchrun` the images of a
+    step are shared by all processes.
     """
     given = {name: value for name, value in of_a_pipeline.items() if value is not None}
     _refuse_options_of_the_other(pipeline, given)
@@ -139,10 +147,11 @@ def command(
     labeled = source.read(data, source.part(data, split, "train"), notice)
     if not any(map(len, labeled.objects)):
         raise ValueError(f"{source.source}: expected objects to learn from, found none in {len(labeled)} images")
-    progress = ConsoleProgress(console)
+    out = run_folder_of(out, source.source, arch, resume=resume, notice=notice)
     proposals = proposals or _usual_proposals(pipeline, out, resume)
     if pipeline == "staged" and proposals.method == "learned":
         raise ValueError("--proposals learned: windows are learned by --pipeline joint alone, given with staged")
+    progress = shown_progress(console)
     detector = DetectorConfig(
         labeled.classes,
         arch,
@@ -155,17 +164,25 @@ def command(
         config = replace(PRESETS[given.get("preset", "small")], seed=seed)
         staged = replace(config, boxes=None) if no_boxes else config
         detector = detector if hidden is None else replace(detector, hidden=hidden)
-        train_staged(labeled, detector, staged, job=StagedJob(out, weights, resume), device=device, progress=progress)
+        if dry_run:
+            tell_detector_plan(console, labeled, None, detector, staged, weights=weights, out=out, resume=resume)
+            return
+        job = StagedJob(out, weights, resume, settings=SettingsFile.text())
+        train_staged(labeled, detector, staged, job=job, device=device, progress=progress)
     else:
         tests = _validation(source, data, given, (val_annotations, val_images), labeled.classes, notice)
         detector = replace(
             detector, hidden=_JOINT_HIDDEN if hidden is None else hidden, box_input=None if no_boxes else "trunk"
         )
+        joint = make_joint_config(given, detector, seed)
+        if dry_run:
+            tell_detector_plan(console, labeled, tests, detector, joint, weights=weights, out=out, resume=resume)
+            return
         train_joint(
             labeled,
             tests,
             detector,
-            make_joint_config(given, detector, seed),
+            joint,
             job=make_joint_job(given, out, weights, resume),
             device=device,
             progress=progress,

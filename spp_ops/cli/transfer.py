@@ -14,6 +14,7 @@ from spp_ops.classification.checkpoint import Checkpoint
 from spp_ops.classification.config import LARGEST_SIZE, NetworkConfig
 from spp_ops.classification.paper import TRANSFER_NOTE, TRANSFER_ROWS
 from spp_ops.classification.transfer import LayerFeatures
+from spp_ops.cli._command import GroupedCommand
 from spp_ops.cli._console import Output, table_progress, yellow_lines
 from spp_ops.cli._images import ImageOptions, image_options
 from spp_ops.cli._options import Numbers, data_argument, device_option, examples, seed_option, workers_option
@@ -24,11 +25,12 @@ from spp_ops.models import OWN_NETWORKS
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "transfer VOC2007 --weights runs/zf5 --layer fc7 --size 392",
         "transfer caltech101 --weights runs/zf5 --splits 10",
         "transfer data/flowers --arch squeezenet1_0 --weights DEFAULT --layer level6 --view crop",
-    )
+    ),
 )
 @data_argument
 @click.option("--weights", required=True, help="A run's folder; with --arch a weights file or torchvision's entry.")
@@ -44,8 +46,8 @@ from spp_ops.models import OWN_NETWORKS
     help="Shorter side of the whole image, or side of the crop, in pixels.",
 )
 @click.option("--c", type=float, default=1.0, show_default=True, help="C of the SVMs.")
-@click.option("--train-split", default="trainval", show_default=True, help="Of Pascal VOC's lists.")
-@click.option("--test-split", default="test", show_default=True, help="Of Pascal VOC's lists.")
+@click.option("--train-split", default="trainval", show_default=True, help="Pascal VOC's list of images to learn from.")
+@click.option("--test-split", default="test", show_default=True, help="Pascal VOC's list of images to test on.")
 @click.option(
     "--splits",
     type=click.IntRange(0),

@@ -10,7 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from spp_ops.engine.config import as_data, difference
 from spp_ops.engine.progress import Progress, Work
-from spp_ops.engine.scalars import Scalars
+from spp_ops.engine.run_folder import keep_settings
+from spp_ops.engine.scalars import LoggerName, Scalars
 from spp_ops.engine.trainer import Numbers, Trainer
 
 _SCHEDULE = ("warmup", "milestones")
@@ -28,6 +29,8 @@ class Job:
         workers: processes that load ahead.
         checkpoint_every: steps from one checkpoint to the next within an epoch; 0: only after epochs.
         stop_after: epochs after which to stop, with the run to be resumed; None: at its end.
+        logger: who gets the run's numbers.
+        settings: text that the run's folder gets as settings.yaml when the run starts; empty: none.
     """
 
     out: Path
@@ -36,6 +39,8 @@ class Job:
     workers: int = 0
     checkpoint_every: int = 0
     stop_after: int | None = None
+    logger: LoggerName = "tensorboard"
+    settings: str = ""
 
 
 def say_random_weights(weights: str | None, arch: str, progress: Progress, *, frozen: bool = False) -> None:
@@ -127,12 +132,14 @@ class Run:
     def train(self) -> None:
         """Do what is left of the run, or of the part that the job asks for."""
         trainer, first = self.trainer, self.trainer.fabric.is_global_zero
+        if first:
+            keep_settings(self.job.out, self.job.settings)
         last = min(self.epochs, self.epochs if self.job.stop_after is None else self.job.stop_after)
         if trainer.epoch >= last:
             return
         steps = last * trainer.epoch_steps
         with (
-            Scalars(self.job.out, trainer.step, first) as scalars,
+            Scalars(self.job.out, trainer.step, first, self.job.logger) as scalars,
             self.progress.work("training", steps, "steps", done=trainer.place) as work,
         ):
             while trainer.epoch < last:

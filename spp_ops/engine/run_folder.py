@@ -15,12 +15,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from spp_ops.engine.files import CannotWriteError, remove_leftovers
+from spp_ops.engine.files import CannotWriteError, atomic_write, remove_leftovers
 
 LOCK_NAME = ".lock"  # holds a line about the process that has the folder, while it has it
 PLOT_NAME = "training.png"
+SETTINGS_NAME = "settings.yaml"
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
-_WRITTEN = r"(checkpoint|training|detector|staged|finetune|finetune-checkpoint|svms|boxes)\.\w+"
+_WRITTEN = r"(checkpoint|training|settings|detector|staged|finetune|finetune-checkpoint|svms|boxes)\.\w+"
 _KEPT = r".+\.safetensors"  # in the folders of kept maps and rows
 
 
@@ -78,6 +79,13 @@ def found_run(file: Path, *, resume: bool) -> bool:
                 "give another folder"
             )
     return file.is_file()
+
+
+def keep_settings(folder: Path, text: str) -> None:
+    """Write what a run was asked for into its folder; an empty text is not written."""
+    if text:
+        with atomic_write(folder / SETTINGS_NAME) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _locked(folder: Path) -> IO[str]:

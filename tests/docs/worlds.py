@@ -68,6 +68,7 @@ def detector_run(folder: Path) -> None:
 WORLDS: dict[str, tuple[World, ...]] = {
     "README.md": (photos,),
     "docs/classification.md": (photos, image_folders, voc2007),
+    "docs/command_line.md": (photos,),
     "docs/data.md": (photos, detection_data),
     "docs/detection.md": (photos, detection_data),
     "docs/export.md": (photos, detector_run),

@@ -25,7 +25,7 @@ from spp_ops.detection.staged.sources import RowSource
 from spp_ops.engine.processes import world_size
 from spp_ops.engine.progress import Progress
 from spp_ops.engine.run import say_random_weights
-from spp_ops.engine.run_folder import run_folder
+from spp_ops.engine.run_folder import keep_settings, run_folder
 from spp_ops.engine.seeds import Purpose, seed_of
 
 SCORE_THRESHOLD = -1.5  # margins below it are dropped (the authors' code)
@@ -43,6 +43,7 @@ class StagedJob:
         maps: folder of the feature maps; None: ``maps`` in `out`. Runs can share one.
         cache: folder of proposals; None: `spp_ops.detection.proposals.default_cache()`.
         checkpoint_every: batches of fine-tuning from one checkpoint to the next.
+        settings: text that the run's folder gets as settings.yaml when the run starts; empty: none.
     """
 
     out: Path
@@ -52,6 +53,7 @@ class StagedJob:
     maps: Path | None = None
     cache: Path | None = None
     checkpoint_every: int = 200
+    settings: str = ""
 
 
 def train_staged(
@@ -129,6 +131,7 @@ def prepare(
     torch.manual_seed(seed_of(config.seed, Purpose.STAGED_WEIGHTS))
     net = finished.build(job.weights).to(device).eval()
     say_random_weights(job.weights, detector.arch, progress, frozen=True)
+    keep_settings(job.out, job.settings)
     net.backbone.to(memory_format=torch.channels_last)  # as its pixels are
     return samples, finished, net
 
