@@ -4,11 +4,15 @@
 plants each fault of faults/ there, builds, and runs the tests until one fails. A name is that of a fault, or of a file
 whose faults are meant, as cuda/pool.h; without names all faults are planted. The exit code is 0 only if every fault was
 found, but for those that change no result and say why.
+
+With ``--record`` verdicts are written to a file as they come, and faults that have one there are not planted again:
+what takes an hour may be done in pieces. After a change of the sources begin with an empty record.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -90,13 +94,35 @@ def outcome(fault: Fault, seconds: float) -> str:
         path.write_text(sound, encoding="utf-8")
 
 
+def key(fault: Fault) -> str:
+    """A fault in a record."""
+    return f"{fault.file}: {fault.name}"
+
+
+def is_right(fault: Fault, how: str) -> bool:
+    """Whether a fault ends as it should: found, or harmless as it says."""
+    return how != "does not compile" and (how == "SURVIVES") == bool(fault.harmless)
+
+
+def read_record(path: Path | None) -> dict[str, str]:
+    """The verdicts of a record; none where there is no file."""
+    if path is None or not path.exists():
+        return {}
+    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="plant these only")
-    names = parser.parse_args().names
-    unknown = set(names) - {name for fault in FAULTS for name in (fault.name, fault.file)}
+    parser.add_argument("--record", type=Path, metavar="JSON", help="keep verdicts here, and go on from those there")
+    arguments = parser.parse_args()
+    names = set(arguments.names)
+    unknown = names - {name for fault in FAULTS for name in (fault.name, fault.file)}
     if unknown:
         parser.error(f"no fault named {', '.join(sorted(unknown))}")
+    verdicts = read_record(arguments.record)
+    chosen = [fault for fault in FAULTS if not names or {fault.name, fault.file} & names]
     begun = time.monotonic()
     copy_tree()
     built = run("cuda_host_build.py").returncode == 0
@@ -105,18 +131,18 @@ def main() -> int:
         sys.stderr.write("cuda_mutants: the sources without a fault do not pass\n")
         return 2
     seconds = time.monotonic() - started
-    chosen = [fault for fault in FAULTS if not names or {fault.name, fault.file} & set(names)]
-    wrong = []
     for fault in chosen:
-        how = outcome(fault, seconds)
-        if how == "does not compile" or (how == "SURVIVES") != bool(fault.harmless):
-            wrong.append(fault.name)
+        if key(fault) not in verdicts:
+            verdicts[key(fault)] = outcome(fault, seconds)
+            if arguments.record is not None:
+                arguments.record.write_text(json.dumps(verdicts, indent=1) + "\n", encoding="utf-8")
         reason = f" ({fault.harmless})" if fault.harmless else ""
-        sys.stdout.write(f"{fault.file}: {fault.name}: {how}{reason}\n")
+        sys.stdout.write(f"{key(fault)}: {verdicts[key(fault)]}{reason}\n")
         sys.stdout.flush()
+    wrong = sum(not is_right(fault, verdicts[key(fault)]) for fault in chosen)
     minutes = (time.monotonic() - begun) / 60
-    sys.stdout.write(f"{len(chosen)} faults, {len(wrong)} not as they should be, {minutes:.0f} minutes\n")
-    return int(bool(wrong))
+    sys.stdout.write(f"{len(chosen)} faults, {wrong} not as they should be, {minutes:.0f} minutes\n")
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":

@@ -73,9 +73,11 @@ void launch(const char* name, void (*kernel)(Args), const LaunchShape& shape, St
            ", block " + std::to_string(shape.block) + ", shared memory " + std::to_string(shape.shared_bytes) +
            " bytes)";
   };
+  const auto require = [&](cudaError_t error) {
+    if (error != cudaSuccess) check(error, what());  // a call that goes well makes no text
+  };
   const auto set = [&](cudaFuncAttribute attribute, int value) {
-    const cudaError_t error = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), attribute, value);
-    if (error != cudaSuccess) check(error, what());
+    require(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), attribute, value));
   };
   if (shape.shared_bytes > 0) set(cudaFuncAttributePreferredSharedMemoryCarveout, carve_out(shape));
   if (shape.shared_bytes > kPlainSharedBytes) {
@@ -86,12 +88,11 @@ void launch(const char* name, void (*kernel)(Args), const LaunchShape& shape, St
   if (shape.early) {
     bool known = false;
     bool captured = false;
-    check(knows_early(reinterpret_cast<const void*>(kernel), known), what());
-    check(is_captured(stream, captured), what());
+    require(knows_early(reinterpret_cast<const void*>(kernel), known));
+    require(is_captured(stream, captured));
     if (known && !captured) begin_early(config, attribute);
   }
-  const cudaError_t error = cudaLaunchKernelEx(&config, kernel, args);
-  if (error != cudaSuccess) check(error, what());
+  require(cudaLaunchKernelEx(&config, kernel, args));
 }
 
 }  // namespace spp::cuda
