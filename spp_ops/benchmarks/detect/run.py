@@ -73,8 +73,8 @@ def run(
         try:
             if reason is None:
                 finders[name] = CONTESTANTS[name].ready(detector)
-        except (ValueError, ImportError) as error:
-            reason = " ".join(str(error).split())
+        except (ValueError, ImportError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
         if reason is not None:
             left_out[name] = reason
     runs = {name: Run(_on_each(finder, photos)) for name, finder in finders.items()}

@@ -15,6 +15,7 @@ from spp_ops.detection.export.proposals import proposed_windows
 from spp_ops.detection.export.unique import distinct_rows
 from spp_ops.detection.features.resizing import scaled_size
 from spp_ops.export.pixels import bilinear, is_inside, sides_of
+from spp_ops.export.pools import with_open_sizes
 
 
 class DetectorGraph(nn.Module):
@@ -35,7 +36,7 @@ class DetectorGraph(nn.Module):
         weight = detector.net.head.score.weight
         if weight.dtype != torch.float32 or weight.device.type != "cpu":
             raise ValueError(f"detector: expected one in float32 on the CPU, got {weight.dtype} on {weight.device}")
-        self.backbone = detector.net.backbone
+        self.backbone = with_open_sizes(detector.net.backbone)
         self.takes_windows = detector.proposals.method != "learned"
         self.proposer = None if self.takes_windows else detector.net.proposer
         self._config = detector.config
