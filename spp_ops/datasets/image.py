@@ -86,6 +86,7 @@ class Normalization:
         """RGB values 0..255, float [..., 3, H, W] -> the same shape, normalized; memory format kept."""
         mean, std = (pixels.new_tensor(numbers).view(3, 1, 1) for numbers in (self.mean, self.std))
         rows = pixels.movedim(-3, -1)
+        normalized: Tensor
         if rows.is_contiguous() and not torch.compiler.is_compiling():
             # Whole rows at a time: processors have wider registers than the three numbers of a pixel.
             width = rows.shape[-2]

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from spp_ops.datasets import IMAGENET_NORMALIZATION, PAPER_NORMALIZATION, ImageError, load_image, to_tensor
+from spp_ops.datasets.image import Normalization
 
 
 def gradient(height: int = 6, width: int = 8) -> np.ndarray:
@@ -126,3 +127,19 @@ def test_normalized_tensor() -> None:
     imagenet = IMAGENET_NORMALIZATION(tensor)[0]
     torch.testing.assert_close(imagenet[0], (red / 255 - 0.485) / 0.229)
     torch.testing.assert_close(imagenet[2], (blue / 255 - 0.406) / 0.225)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 7), (2, 3, 4, 6), (1, 3, 1, 1), (2, 3, 0, 4)])
+@pytest.mark.parametrize("bgr", [False, True])
+def test_normalization_is_the_same_in_both_memory_formats(shape: tuple[int, ...], bgr: bool) -> None:
+    normalization = Normalization((120.0, 110.0, 100.0), (50.0, 60.0, 70.0), bgr)
+    planes = torch.rand(shape) * 255
+    pixels = planes.movedim(-3, -1).contiguous().movedim(-1, -3)  # channels-last
+    expected = torch.stack(
+        [(planes[..., c, :, :] - m) / s for c, m, s in ((0, 120, 50), (1, 110, 60), (2, 100, 70))], -3
+    )
+    expected = expected.flip(-3) if bgr else expected
+    for given in (planes, pixels):
+        assert torch.equal(normalization(given), expected)
+    if not bgr:
+        assert normalization(pixels).movedim(-3, -1).is_contiguous()
