@@ -28,10 +28,14 @@ SOURCES = (
     ("op.json", "op --cases MAIN --peers torchvision,openvino,onnxruntime,tables --repeats 5"),
     ("op.json", "op --cases SMALL --peers torchvision,openvino --repeats 5 --no-peaks"),
     ("op.json", "op --cases WHOLE --peers torchvision,openvino,adaptive,adaptive-channels-last --repeats 9 --no-peaks"),
-    ("op.json", "op --cases ONE --peers torchvision,torchvision-one-call --repeats 9 --no-peaks"),
     ("op.json", "op --cases FIVE --peers torchvision --passes forward --repeats 9 --no-peaks"),
     ("op.json", "op --cases BATCH --peers torchvision,openvino --passes forward --repeats 5 --no-peaks"),
     ("op.json", "op --cases LARGE --peers torchvision,openvino,tables --passes forward --repeats 5 --no-peaks"),
+    (
+        "small.json",
+        "op --cases ONE,ONE_MAP --peers torchvision-one-call,adaptive-channels-last --passes forward,forward+backward"
+        " --repeats 15 --no-peaks --threads 1",
+    ),
     (
         "swap.json",
         "op --cases GRID,PYRAMID --peers torchvision --passes forward,forward+backward --repeats 15 --no-peaks",
@@ -69,6 +73,13 @@ SWAP = """\
 
 What `spp_ops.compat` puts in place of one call of torchvision's `roi_pool`, and of a call for each map of a
 feature pyramid ([coming from torchvision](coming_from/torchvision.md)).
+"""
+
+SMALL = """\
+## Small calls
+
+One window, and one whole map, of 16 channels: the time is that of the call, not of the work. Measured by itself, on
+one thread: {machine}.
 """
 
 FRESH = """\
@@ -126,16 +137,19 @@ def write(results: Path, page: Path) -> None:
     if scaling is not None:
         plots.save_scaling(results / "scaling.svg", scaling)
     images = Path(os.path.relpath(results, page.parent))
-    swap, fresh, dtypes = (_optional(results / name) for name in ("swap.json", "fresh.json", "dtypes.json"))
+    names = ("small.json", "swap.json", "fresh.json", "dtypes.json")
+    small, swap, fresh, dtypes = (_optional(results / name) for name in names)
+    promises = [*verdicts(record, scaling), *verdicts(small)]
     parts = [
         INTRODUCTION.format(commands=_commands(results), machine=machine(record)),
         "## Promises\n",
         *table(
             ("", "measured", ""),
-            [(v.promise, v.measured, "kept" if v.kept else "**missed**") for v in verdicts(record, scaling)],
+            [(v.promise, v.measured, "kept" if v.kept else "**missed**") for v in promises],
         ),
         f"![ratios]({(images / 'op.svg').as_posix()})\n",
         *_contests(record.contests),
+        *(["\n" + SMALL.format(machine=machine(small)), *_contests(small.contests)] if small else []),
         *(["\n" + SWAP, *_contests(swap.contests)] if swap else []),
         *(["\n" + FRESH, *_contests(fresh.contests, ", fresh memory")] if fresh else []),
         *(["## Types\n", *_contests(dtypes.contests)] if dtypes else []),

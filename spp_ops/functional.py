@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from spp_ops._core import autocast, autograd, checks, fallback, geometry, torch_internals
+from spp_ops._core import autocast, autograd, checks, fallback, geometry, plain, torch_internals
 from spp_ops._core.checks import Levels
 from spp_ops._core.limits import LIMITS
 from spp_ops.projection import AxisRule, CornerRule, Fit, Projection, RoundOp, as_projections
@@ -70,6 +70,10 @@ def roi_spatial_pyramid_pool(
             box with NaN or inf, or an image or map that is not there; on CUDA, where looking would stall the device,
             such a row gives NaN and no gradient, and `check_rois` raises the error on demand.
     """
+    if map_index is None:
+        plainly = plain.pool(features, rois, levels, projection, target_area, out)
+        if plainly is not None:
+            return plainly
     overriding = (*_each(features), *_each(rois), map_index, out)
     if has_torch_function(overriding):
         overridden: Tensor = handle_torch_function(
@@ -149,6 +153,9 @@ def spatial_pyramid_pool(features: Tensor, levels: int | Levels = DEFAULT_LEVELS
     Raises:
         TypeError, ValueError: The message names the argument, its value and what was expected.
     """
+    plainly = plain.pool_whole(features, levels)
+    if plainly is not None:
+        return plainly
     if has_torch_function((features,)):
         overridden: Tensor = handle_torch_function(spatial_pyramid_pool, (features,), features, levels)
         return overridden

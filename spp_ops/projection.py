@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from numbers import Real
 from typing import Any, TypeAlias, TypeVar
 
@@ -95,6 +96,11 @@ class Projection:
     def numbers(self) -> list[float]:
         """Encode the rule for the kernels in 17 numbers, in the order of ``projection_from_numbers`` (window.h)."""
         return [*self.x.numbers(), *self.y.numbers(), float(self.fit)]
+
+    @cached_property
+    def kept_numbers(self) -> list[float]:
+        """What `numbers` gives, made once; not to be changed."""
+        return self.numbers()
 
     @staticmethod
     def from_numbers(numbers: Sequence[float]) -> Projection:

@@ -260,3 +260,25 @@ def distinct(*shape: int) -> Tensor:
     count = torch.Size(shape).numel()
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
     return (order.double() / count).reshape(shape)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(2, 3, 5, 4), (1, 16, 4, 4), (3, 17, 7, 9), (2, 40, 13, 13), (20, 130, 20, 17)])
+def test_channels_last_gradients_hold_what_planes_hold(
+    shape: tuple[int, ...], dtype: torch.dtype, cpu_level: str
+) -> None:
+    """Sums are written channels-last in squares of channels x cells: sizes with whole squares and with rests."""
+    generator = torch.Generator().manual_seed(0)
+    images, channels, height, width = shape
+    features = torch.randn(shape, generator=generator).to(dtype)
+    corners = torch.rand(30, 4, generator=generator) * torch.tensor([width / 2, height / 2, width, height])
+    rois = torch.cat([torch.randint(images, (30, 1), generator=generator), corners], 1)
+    weights = torch.randn(30, channels * 14, generator=generator).to(dtype)
+
+    def gradient(leaf: torch.Tensor) -> torch.Tensor:
+        pooled = spp_ops.roi_spatial_pyramid_pool(leaf, rois, (3, 2, 1))
+        return torch.autograd.grad(pooled, leaf, weights)[0]
+
+    last = gradient(features.contiguous(memory_format=torch.channels_last).requires_grad_())
+    assert last.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(last, gradient(features.requires_grad_()))

@@ -4,7 +4,8 @@ Pooling picks cells, so it is linear once the picks (`indices`, `sources`) are k
 of the direction at the picks, and its transpose is a scatter. Each of these two is linear, and the other its transpose.
 """
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -34,6 +35,11 @@ def _is_differentiated(tensors: Sequence[Tensor], *, traced: bool = False) -> bo
     return any(forward_ad.unpack_dual(each, level=level).tangent is not None for each in tensors)
 
 
+def may_skip_autograd(tensor: Tensor) -> bool:
+    """Whether kernels of the Autograd key have nothing to do but to look for derivatives: no transform, no trace."""
+    return type(tensor) is Tensor and not torch.compiler.is_compiling() and not transforms_active()
+
+
 def refuse_derivatives(features: Sequence[Tensor], out: Tensor) -> None:
     """Raise a ValueError if a derivative is wanted of what is written into `out`."""
     if _is_differentiated([*features, out]):
@@ -46,9 +52,13 @@ def refuse_derivatives(features: Sequence[Tensor], out: Tensor) -> None:
 def _scatter(grad: Tensor, ctx: Any) -> list[Tensor]:
     indices, sources = ctx.saved_tensors
     deterministic = torch.are_deterministic_algorithms_enabled()
-    maps: list[Tensor] = OPS.roi_spatial_pyramid_pool_backward(
-        grad, indices, sources, ctx.levels, ctx.shape, ctx.channels_last, deterministic
-    )
+    arguments = (grad, indices, sources, ctx.levels, ctx.shape, ctx.channels_last, deterministic)
+    scatter = OPS.roi_spatial_pyramid_pool_backward.default
+    if may_skip_autograd(grad) and not _is_differentiated([grad]):
+        with below_autograd():
+            maps: list[Tensor] = scatter(*arguments)
+    else:
+        maps = scatter(*arguments)
     return maps
 
 
@@ -64,7 +74,10 @@ def _gather(maps: Sequence[Tensor | None], ctx: Any) -> Tensor | None:
 
 def _keep_form(ctx: Any, maps: Sequence[Tensor]) -> None:
     """Keep what gradients of the maps look like: N, C and each map's height and width; and its memory format."""
-    ctx.shape = [*maps[0].shape[:2], *(size for m in maps for size in m.shape[2:])]
+    shape = [maps[0].size(0), maps[0].size(1)]
+    for each in maps:
+        shape += (each.size(2), each.size(3))
+    ctx.shape = shape
     ctx.channels_last = [int(_is_channels_last(m)) for m in maps]
 
 
@@ -79,10 +92,17 @@ def _keep_picks(ctx: Any, indices: Tensor, sources: Tensor) -> None:
     ctx.save_for_forward(indices, sources)
 
 
+def _keeps_signature(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """`Function.apply` asks for the signature of `forward` in every call; found once, it is there."""
+    forward.__signature__ = inspect.signature(forward)  # type: ignore[attr-defined]
+    return forward
+
+
 class _Pool(torch.autograd.Function):
     """Maps come last: rois, map_index, levels, projections, target_area, *features -> output, indices, sources."""
 
     @staticmethod
+    @_keeps_signature
     def forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
         others, maps = inputs[:BEFORE_MAPS_OF_POOL], list(inputs[BEFORE_MAPS_OF_POOL:])
         with below_this_level():
@@ -112,6 +132,7 @@ class _Scatter(torch.autograd.Function):
     """grad_output, indices, sources, levels, shape, channels_last, deterministic -> one gradient a map."""
 
     @staticmethod
+    @_keeps_signature
     def forward(*inputs: Any) -> tuple[Tensor, ...]:
         with below_this_level():
             return tuple(OPS.roi_spatial_pyramid_pool_backward(*inputs))
@@ -135,6 +156,7 @@ class _Gather(torch.autograd.Function):
     """Maps come last: indices, sources, levels, *maps -> the maps at the picks."""
 
     @staticmethod
+    @_keeps_signature
     def forward(*inputs: Any) -> Tensor:
         others, maps = inputs[:BEFORE_MAPS_OF_GATHER], list(inputs[BEFORE_MAPS_OF_GATHER:])
         with below_this_level():
@@ -161,6 +183,12 @@ class _Gather(torch.autograd.Function):
 def _pool_with_indices(features: list[Tensor], *others: Any) -> tuple[Tensor, Tensor, Tensor]:
     picked: tuple[Tensor, Tensor, Tensor] = apply_at_this_level(_Pool, *others, *features)
     return picked
+
+
+def pool_recorded(features: Tensor, *others: Any) -> Tensor:
+    """Pool one map with a derivative to come, outside of any transform."""
+    pooled: Tensor = _Pool.apply(*others, features)[0]
+    return pooled
 
 
 def _pool(features: list[Tensor], *others: Any) -> Tensor:

@@ -50,7 +50,10 @@ SPEED = (
     Bar("MAIN", BACKWARD, "torchvision", 3),
     Bar("WHOLE", TRAINING, "adaptive", 4),
     Bar("WHOLE", TRAINING, "adaptive-channels-last", 4, faster="ours-channels-last"),
-    Bar("ONE", FORWARD, "torchvision-one-call", 1 / 2),
+    Bar("ONE", FORWARD, "torchvision-one-call", 1),
+    Bar("ONE", FORWARD, "torchvision-one-call", 1, faster="ours-fresh"),
+    Bar("ONE", TRAINING, "torchvision-one-call", 1 / 1.25),
+    Bar("ONE_MAP", FORWARD, "adaptive-channels-last", 1, faster="ours-fresh"),
 )
 
 PHOTOS = tuple(

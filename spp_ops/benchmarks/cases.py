@@ -251,7 +251,8 @@ def _cases() -> list[Case]:
     one = Case(
         "ONE", "one window on a small map: call overhead", (208, 208), ((13, 13),), whole_map, channels=16, windows=1
     )
-    return [main, small, grid, batch, large, whole, five, pyramid, one]
+    one_map = replace(one, name="ONE_MAP", about="one small map whole: call overhead", whole=True)
+    return [main, small, grid, batch, large, whole, five, pyramid, one, one_map]
 
 
 CASES: dict[str, Case] = {case.name: case for case in _cases()}

@@ -88,7 +88,9 @@ inline int64_t channels_a_task(const BackwardArgs& args, int64_t sum_bytes, int 
   for (int32_t m = 0; m < args.map_count; ++m) cells += static_cast<int64_t>(args.heights[m]) * args.widths[m];
   const int64_t share = (args.channels + threads - 1) / threads;
   const int64_t tasks = larger<int64_t>(1, (share * cells * sum_bytes + kCachedBytes - 1) / kCachedBytes);
-  return larger<int64_t>(1, (share + tasks - 1) / tasks);
+  const int64_t each = larger<int64_t>(1, (share + tasks - 1) / tasks);
+  // Of a cell whose channels lie side by side, whole lines.
+  return args.channels_last[0] ? (each + kScatteredChannels - 1) / kScatteredChannels * kScatteredChannels : each;
 }
 
 // Sums of one task's channels in the output itself. An image's planes are cleared when its first window comes: they are
@@ -125,6 +127,41 @@ class SumsInOutput {
   std::vector<char> cleared_;
 };
 
+// One cell's sums of some channels, `cells` apart, to the cell's place in a channels-last map.
+template <typename Stored, typename Sum>
+inline void store_cell(const Sum* sums, int64_t cells, int64_t channels, Stored* to) {
+  for (int64_t c = 0; c < channels; ++c) to[c] = from_float<Stored>(sums[c * cells]);
+}
+
+// Planes of sums, `cells` each, to a channels-last map whose cells are `step` apart: squares of channels x cells are
+// transposed in registers.
+template <typename Stored, typename Sum>
+void store_channels_last(const Sum* planes, int64_t cells, int64_t channels, Stored* to, int64_t step) {
+  constexpr int kSize = Vector<Sum>::kSize;
+  const int64_t whole_channels = channels / kSize * kSize, whole_cells = cells / kSize * kSize;
+  for (int64_t i = 0; i < whole_cells; i += kSize) {
+    for (int64_t c = 0; c < whole_channels; c += kSize) {
+      typename Vector<Sum>::type square[kSize];
+      SPP_UNROLL
+      for (int n = 0; n < kSize; ++n) square[n] = load(planes + (c + n) * cells + i);
+      transpose<Sum, kSize>(square);
+      SPP_UNROLL
+      for (int n = 0; n < kSize; ++n) {
+        Stored* cell = to + (i + n) * step + c;
+        if constexpr (std::is_same_v<Stored, Sum>) {
+          store(cell, square[n]);
+        } else {
+          for (int k = 0; k < kSize; ++k) cell[k] = from_float<Stored>(square[n][k]);
+        }
+      }
+    }
+    for (int64_t n = i; n < i + kSize && whole_channels < channels; ++n) {
+      store_cell(planes + whole_channels * cells + n, cells, channels - whole_channels, to + n * step + whole_channels);
+    }
+  }
+  for (int64_t i = whole_cells; i < cells; ++i) store_cell(planes + i, cells, channels, to + i * step);
+}
+
 // Sums of one task's channels aside, for types that are rounded once, at the end, and for channels-last maps.
 template <typename Stored, typename Sum>
 class SumsAside {
@@ -147,10 +184,7 @@ class SumsAside {
       const int64_t image = source % args_.images * args_.channels * cells(map);
       Stored* to = static_cast<Stored*>(args_.grad_maps[map]) + image;
       if (args_.channels_last[map]) {
-        to += first_channel_;
-        for (int64_t i = 0; i < cells(map); ++i, to += args_.channels) {
-          for (int64_t c = 0; c < channels_; ++c) to[c] = from_float<Stored>(from[c * cells(map) + i]);
-        }
+        store_channels_last(from, cells(map), channels_, to + first_channel_, args_.channels);
       } else {
         to += first_channel_ * cells(map);
         for (int64_t i = 0; i < channels_ * cells(map); ++i) to[i] = from_float<Stored>(from[i]);

@@ -73,6 +73,7 @@ class OneCall(_Torchvision):
 
     name = "torchvision-one-call"
     agreement = Agreement.NOWHERE
+    passes = frozenset({Pass.FORWARD, Pass.TRAINING})
 
     @override
     def declines(self, work: Workload) -> str | None:
@@ -82,12 +83,16 @@ class OneCall(_Torchvision):
     def run(self, work: Workload, timed: Pass) -> Run:
         from torchvision.ops import roi_pool
 
-        features, rois = work.maps[0], work.rois.to(work.dtype)
+        features, rois = work.maps[0].detach(), work.rois.to(work.dtype)
         level, scale = work.levels[0], work.spatial_scales[0]
 
-        def call(_: None) -> Tensor:
+        def forward(_: None) -> Tensor:
             with torch.no_grad():
                 pooled: Tensor = roi_pool(features, rois, level, scale)
                 return pooled
 
-        return Run(call)
+        if timed is Pass.FORWARD:
+            return Run(forward)
+        grad = work.grad[:, : features.size(1) * level**2].reshape(1, features.size(1), level, level)
+        leaf = features.requires_grad_()
+        return Run(lambda _: list(torch.autograd.grad(roi_pool(leaf, rois, level, scale), leaf, grad)), tensors=list)
