@@ -76,4 +76,6 @@ image_option = click.option(
 
 def examples(*lines: str) -> str:
     """Make the end of a command's help: its examples, one a line."""
-    return "\n".join(["\b", "Examples:", *(f"  spp-ops {line}" for line in lines)])
+    return "\n".join(
+        ["\b", "Examples:", *(f"  {line}" if "spp-ops" in line else f"  spp-ops {line}" for line in lines)]
+    )

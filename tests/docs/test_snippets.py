@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 import torch
 from command_lines import check_command_line
@@ -12,6 +14,7 @@ from running import run_page
 from snippets import ROOT, SHELL, pages, snippets
 from worlds import WORLDS
 
+from spp_ops.cli import main
 from spp_ops.detection.proposals import many
 
 # Pages that train several detectors, or export one: what they call has quicker tests of its own.
@@ -49,6 +52,26 @@ def test_command_lines_name_what_there_is(name: str) -> None:
 def test_code_says_that_it_is_code(name: str) -> None:
     unmarked = [each.text for each in snippets(PAGES[name]) if not each.language]
     assert not [text for text in unmarked if LOOKS_LIKE_CODE.search(text)]
+
+
+def commands(group: click.Group, context: click.Context) -> Iterator[tuple[str, click.Command]]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, click.Context(command, parent=context, info_name=name))
+        elif command is not None:
+            yield name, command
+
+
+def test_examples_of_the_help_name_what_there_is() -> None:
+    epilogs = {name: command.epilog or "" for name, command in commands(main, click.Context(main))}
+    assert len(epilogs) > 15
+    for name, epilog in epilogs.items():
+        examples = [line.strip() for line in epilog.splitlines() if line.startswith("  ")]
+        assert examples or not epilog, name
+        for line in examples:
+            check_command_line(line)
+            assert re.split(r"[ |]", line)[0] in {"spp-ops", "torchrun", "find"}, line
 
 
 def test_pages_that_are_named_are_there() -> None:
