@@ -17,8 +17,11 @@ from worlds import WORLDS
 from spp_ops.cli import main
 from spp_ops.detection.proposals import many
 
-# Pages that train several detectors, or export one: what they call has quicker tests of its own.
-TRAINING = {f"docs/tutorials/{name}.md" for name in ("exporting", "first_detector", "rcnn_to_spp", "your_photos")}
+# Pages that train several detectors, or export some: what they call has quicker tests of its own.
+LONG = {
+    "docs/export.md",
+    *(f"docs/tutorials/{name}.md" for name in ("exporting", "first_detector", "rcnn_to_spp", "your_photos")),
+}
 PAGES = {str(page.relative_to(ROOT)): page for page in pages()}
 LOOKS_LIKE_CODE = re.compile(r"^(spp-ops|make|pip|python|import|from) ", re.MULTILINE)
 
@@ -29,7 +32,7 @@ def runs(page: Path) -> bool:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.slow) if name in TRAINING else name for name in PAGES if runs(PAGES[name])],
+    [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in PAGES if runs(PAGES[name])],
 )
 def test_the_snippets_of_a_page_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -75,7 +78,7 @@ def test_examples_of_the_help_name_what_there_is() -> None:
 
 
 def test_pages_that_are_named_are_there() -> None:
-    assert set(WORLDS) | TRAINING <= set(PAGES)
+    assert set(WORLDS) | LONG <= set(PAGES)
 
 
 PAGE = """
