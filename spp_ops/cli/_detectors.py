@@ -63,6 +63,13 @@ def detector_options(command: Command) -> Command:
             type=click.Choice(get_args(HeadPrecision)),
             help="Number format in the network; auto: the faster of float32 and bfloat16 here.  [default: the run's]",
         ),
+        click.option(
+            "--backend",
+            type=click.Choice(["torch", "openvino"]),
+            default="torch",
+            show_default=True,
+            help="What computes; openvino: on the CPU and in float32, by a graph that is written once.",
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -74,6 +81,12 @@ def load_detectors(runs: tuple[Path, ...], changes: Changes, device: torch.devic
     return [changes.of(SPPDetector.load(run)).to(device) for run in runs]
 
 
-def combined(detectors: list[SPPDetector]) -> Detector:
-    """Return the one detector, or the combination of several."""
+def combined(detectors: list[SPPDetector], backend: str = "torch") -> Detector:
+    """Return the one detector, or the combination of several, as the backend runs it."""
+    if backend == "openvino":
+        from spp_ops.detection.export import OpenVINODetector
+
+        if len(detectors) > 1:
+            raise ValueError(f"backend: expected torch for a combination of {len(detectors)} detectors, got openvino")
+        return OpenVINODetector(detectors[0])
     return detectors[0] if len(detectors) == 1 else CombinedDetector(detectors)

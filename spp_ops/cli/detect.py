@@ -82,6 +82,7 @@ def command(
     proposals: ProposalConfig | None,
     windows: int | None,
     precision: HeadPrecision | None,
+    backend: str,
     out: Path | None,
     resume: bool,
     overwrite: bool,
@@ -109,7 +110,7 @@ def command(
     detectors = load_detectors(runs, Changes(score_threshold, scales, proposals, windows, precision), device)
     if score_threshold is None:
         detectors = [each.changed(score_threshold=_SURE[each.config.score]) for each in detectors]
-    detector = combined(detectors)
+    detector = combined(detectors, backend)
     sources = Sources.of(images, notice)
     own = None if annotations is None else _own_ids(annotations, sources, detector)
     notice(sources_summary(sources))

@@ -66,6 +66,7 @@ def command(
     proposals: ProposalConfig | None,
     windows: int | None,
     precision: HeadPrecision | None,
+    backend: str,
     iou: float,
     json_path: Path | None,
     plot_path: Path | None,
@@ -85,7 +86,7 @@ def command(
     console = Output()
     fabric = make_fabric(device)
     detectors = load_detectors(runs, Changes(score_threshold, scales, proposals, windows, precision), fabric.device)
-    detector = combined(detectors)
+    detector = combined(detectors, backend)
     data = source.find()
     part = source.part(data, split, "test")
     notice = yellow_lines(console)

@@ -2,5 +2,6 @@
 
 from spp_ops.detection.export.detector import export_detector
 from spp_ops.detection.export.exported import ExportedDetector, load_exported
+from spp_ops.detection.export.openvino import OpenVINODetector
 
-__all__ = ["ExportedDetector", "export_detector", "load_exported"]
+__all__ = ["ExportedDetector", "OpenVINODetector", "export_detector", "load_exported"]
