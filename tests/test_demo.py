@@ -65,6 +65,9 @@ def test_demo_prints_checks_and_saves(
     assert "features of 12 windows equal the PyTorch reference's to the bit" in printed
     assert printed.count("ok  ") == 2
     assert "tested on 3 held-out images" in printed
+    assert "ms an image, by part" in printed
+    for part in ("proposals", "convolutions", "pooling", "head", "the rest"):
+        assert part in printed
     assert max(map(len, printed.splitlines())) <= 80
     report = json.loads((tmp_path / "out" / "demo.json").read_text())
     assert report["image_size"] == [150, 120]
@@ -77,6 +80,8 @@ def test_demo_prints_checks_and_saves(
     assert report["machine"]["processor"]
     assert all(report["gradient_checks_passed"].values())
     assert report["detection"]["images"] == 3
+    seconds = report["detection"]["seconds_by_part"]
+    assert min(seconds[part] for part in ("proposals", "convolutions", "pooling", "head", "the rest")) > 0
     assert 0 < report["detection"]["coco"]["ap"] < 1
     for name in ("demo.png", "detections.png", "times.png"):
         with Image.open(tmp_path / "out" / name) as image:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import torch
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from spp_ops.benchmarks.detect.parts import part_seconds
 from spp_ops.datasets.detection import DetectionImages
 from spp_ops.datasets.formats.voc import read_voc_detection
 from spp_ops.datasets.image import load_image
@@ -63,6 +64,7 @@ class DigitTest:
         evaluation: how good that is.
         shown: the first few, to be looked at.
         seconds: that an image took, windows included.
+        parts: seconds of each part of that work, medians over some images; none on other devices than CPUs.
     """
 
     images: DetectionImages
@@ -70,6 +72,7 @@ class DigitTest:
     evaluation: DetectionEvaluation
     shown: Sequence[Shown]
     seconds: float
+    parts: Mapping[str, float]
 
     @staticmethod
     def run(folder: str | os.PathLike[str], device: torch.device, count: int = IMAGES["test"]) -> DigitTest:
@@ -84,7 +87,8 @@ class DigitTest:
         seconds = (time.perf_counter() - begun) / len(images)
         rows = zip(images.paths[:SHOWN_IMAGES], images.objects, found, strict=False)
         shown = [Shown(load_image(path), objects, detections) for path, objects, detections in rows]
-        return DigitTest(images, found, evaluate_detections(images, found), shown, seconds)
+        parts = part_seconds(detector, images.paths[:SHOWN_IMAGES], 1) if device.type == "cpu" else {}
+        return DigitTest(images, found, evaluate_detections(images, found), shown, seconds, parts)
 
     def table(self) -> Table:
         """Average precisions."""
@@ -105,9 +109,18 @@ class DigitTest:
         table.add_row("SPP-net, small5", str(objects), *percents, f"{weights_bytes() / 1e6:.2f}", f"{self.seconds:.3f}")
         return table
 
+    def parts_table(self) -> Table:
+        """Where the seconds of an image go."""
+        table = Table(title="\nms an image, by part", title_justify="left", box=SIMPLE_HEAD, padding=0)
+        for name in self.parts:
+            table.add_column(name, justify="right")
+        table.add_row(*(f"{1000 * seconds:.1f}" for seconds in self.parts.values()))
+        return table
+
     def as_data(self) -> dict[str, Any]:
         """All figures, for JSON."""
-        return {**self.evaluation.as_data(), "seconds_an_image": self.seconds, "weights_bytes": weights_bytes()}
+        seconds = {"seconds_an_image": self.seconds, "seconds_by_part": dict(self.parts)}
+        return {**self.evaluation.as_data(), **seconds, "weights_bytes": weights_bytes()}
 
     def save_image(self, path: str | os.PathLike[str]) -> None:
         """Draw the first images with what is found in them; the format follows the path's ending."""

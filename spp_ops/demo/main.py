@@ -82,6 +82,8 @@ def run(
         digits = find_digits(device, digit_images)
         write_json(out / REPORT_NAME, report | {"gradient_checks_passed": passed, "detection": digits.as_data()})
         console.print(digits.table())
+        if digits.parts:
+            console.print(digits.parts_table())
         work.start("images")
         subtitle = one_line(machine)
         example = Example.choose(net, pixels, windows, settings)
