@@ -37,9 +37,8 @@ DETECTOR = DetectorConfig(
 )
 TEST_SCALES = (*DETECTOR.scales, 500)  # training on the largest would take half as long again
 TEST_WINDOWS = ProposalConfig("learned", limit=300)
-EPOCHS = (10, 13)  # three more were added to a finished run, as `--epochs` does
 TRAINING = JointConfig(
-    epochs=EPOCHS[-1],
+    epochs=10,
     images_per_step=2,
     windows_per_image=128,
     hard_share=0.5,  # half of them objects, half background: with fewer nearly all would be objects
@@ -66,16 +65,15 @@ def main(run: Path, seed: int, stop_after: int | None) -> None:
     console = Console()
     config = replace(TRAINING, seed=seed)
     images = digit_images(run / "data", "train")
-    for epochs in EPOCHS:
-        trained = train_joint(
-            images,
-            None,
-            DETECTOR,
-            replace(config, epochs=epochs),
-            job=JointJob(run, resume=True, stop_after=stop_after),
-            device=torch.device("cpu"),
-            progress=ConsoleProgress(console),
-        )
+    trained = train_joint(
+        images,
+        None,
+        DETECTOR,
+        config,
+        job=JointJob(run, resume=True, stop_after=stop_after),
+        device=torch.device("cpu"),
+        progress=ConsoleProgress(console),
+    )
     detector = trained.changed(scales=TEST_SCALES, proposals=TEST_WINDOWS)
     detector.save(FOLDER, half=True)
     tests = digit_images(run / "data", "test")

@@ -17,6 +17,7 @@ from spp_ops.detection.joint import JointConfig, JointJob
 
 _DEFAULTS = {field.name: field.default for field in fields(JointConfig)}
 _LINEAR_ROW_RMS = 1 / 16  # a head of one layer stands right on the rows: long ones make it learn too fast
+_LEARNED_COPIES = 16  # the network's own windows on an object are few
 _ROW_RMS_HELP = f"{_DEFAULTS['row_rms']}; {_LINEAR_ROW_RMS} without hidden layers"
 _COUNT, _SHARE, _POSITIVE = click.IntRange(1), click.FloatRange(0, 1), click.FloatRange(0)
 
@@ -117,6 +118,8 @@ def make_joint_config(given: dict[str, Any], detector: DetectorConfig, seed: int
     settings = {name: value for name, value in given.items() if name in _DEFAULTS}
     if not detector.hidden:
         settings.setdefault("row_rms", _LINEAR_ROW_RMS)
+    if detector.proposals.method == "learned":
+        settings.setdefault("object_copies", _LEARNED_COPIES)
     settings["scales"] = given.get("train_scales", detector.scales)
     if "negative_iou" in given:
         settings["negative_range"] = (given["negative_iou"], given.get("positive_iou", JointConfig.positive_iou))

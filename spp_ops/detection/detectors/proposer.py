@@ -42,7 +42,7 @@ class ProposerConfig:
     sizes: tuple[float, ...]
     ratios: tuple[float, ...]
     width: int = 128
-    candidates: int = 1000
+    candidates: int = 6000
     nms_iou: float = 0.7
 
     def __post_init__(self) -> None:
