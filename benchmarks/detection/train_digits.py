@@ -20,6 +20,7 @@ from spp_ops.detection import DetectorConfig, ProposalConfig
 from spp_ops.detection.detectors.inference import run_detector
 from spp_ops.detection.evaluation.evaluate import evaluate_detections
 from spp_ops.detection.joint import JointConfig, JointJob, train_joint
+from spp_ops.detection.joint.anchors import fit_proposer
 from spp_ops.engine.config import as_data
 from spp_ops.engine.display import ConsoleProgress
 from spp_ops.engine.files import write_json
@@ -36,6 +37,7 @@ DETECTOR = DetectorConfig(
     proposals=ProposalConfig("learned", limit=100),
 )
 TEST_SCALES = (*DETECTOR.scales, 500)  # training on the largest would take half as long again
+CANDIDATES = 1000  # of each map; more find no more here, and take longer than all else
 TEST_WINDOWS = ProposalConfig("learned", limit=300)
 TRAINING = JointConfig(
     epochs=10,
@@ -65,10 +67,11 @@ def main(run: Path, seed: int, stop_after: int | None) -> None:
     console = Console()
     config = replace(TRAINING, seed=seed)
     images = digit_images(run / "data", "train")
+    anchors = fit_proposer(images, config.scales, DETECTOR.longest)
     trained = train_joint(
         images,
         None,
-        DETECTOR,
+        replace(DETECTOR, proposer=replace(anchors, candidates=CANDIDATES)),
         config,
         job=JointJob(run, resume=True, stop_after=stop_after),
         device=torch.device("cpu"),

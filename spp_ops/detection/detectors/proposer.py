@@ -210,9 +210,16 @@ def windows_of(
     parts, logits = [], []
     for each, image_scale in zip(found, image_scales, strict=True):
         boxes, likely = proposer.candidates(each, candidates or proposer.config.candidates)
-        parts.append(image_windows(boxes, image_scale, *size))
+        windows, likely = _apart(image_windows(boxes, image_scale, *size), likely, proposer.config.nms_iou, limit)
+        parts.append(windows)
         logits.append(likely)
-    windows, scores = torch.cat(parts), torch.cat(logits)
-    kept: Tensor = torch.ops.torchvision.nms(half_open(windows), scores, proposer.config.nms_iou)
+    if len(parts) == 1:
+        return parts[0], logits[0]
+    return _apart(torch.cat(parts), torch.cat(logits), proposer.config.nms_iou, limit)
+
+
+def _apart(windows: Tensor, scores: Tensor, iou: float, limit: int | None) -> tuple[Tensor, Tensor]:
+    """The best windows, of which none overlaps a better one by more than this."""
+    kept: Tensor = torch.ops.torchvision.nms(half_open(windows), scores, iou)
     kept = kept[:limit]
     return windows[kept], scores[kept]
