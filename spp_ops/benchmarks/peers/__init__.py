@@ -5,6 +5,7 @@ from __future__ import annotations
 from spp_ops.benchmarks.peers.adaptive import AdaptiveMaxPool, AdaptiveMaxPoolChannelsLast
 from spp_ops.benchmarks.peers.base import Agreement, Pass, Peer, Run
 from spp_ops.benchmarks.peers.floor import FreshWriteFloor, WriteFloor
+from spp_ops.benchmarks.peers.numba_tables import NumbaTables
 from spp_ops.benchmarks.peers.onnxruntime import OnnxRuntime
 from spp_ops.benchmarks.peers.openvino import OpenVINO
 from spp_ops.benchmarks.peers.ours import (
@@ -50,6 +51,7 @@ OTHERS: dict[str, Peer] = {
         RoIPool(),
         OpenVINO(),
         RangeMaximumTables(),
+        NumbaTables(),
         OnnxRuntime(),
         Paddle(),
         AdaptiveMaxPool(),

@@ -41,8 +41,8 @@ def pool(work: Workload) -> Tensor:
     _, channels, height, width = work.maps[0].shape
     windows = work.windows()
     levels = sorted(set(work.levels), reverse=True)  # finer ones first
-    rows = {n: _edges(windows[:, 1], windows[:, 3], n, height) for n in levels}
-    columns = {n: _edges(windows[:, 0], windows[:, 2], n, width) for n in levels}
+    rows = {n: edges(windows[:, 1], windows[:, 3], n, height) for n in levels}
+    columns = {n: edges(windows[:, 0], windows[:, 2], n, width) for n in levels}
     empty = {n: _empty(rows[n], columns[n]) for n in levels}
 
     from_map = [n for n in levels if not _finer(n, levels)]
@@ -119,7 +119,7 @@ def _finer(n: int, levels: list[int]) -> int:
     return min((m for m in levels if m > n and m % n == 0), default=0)
 
 
-def _edges(low: Tensor, high: Tensor, n: int, limit: int) -> tuple[Tensor, Tensor]:
+def edges(low: Tensor, high: Tensor, n: int, limit: int) -> tuple[Tensor, Tensor]:
     """Return half-open cell ranges [R, n] of n bins over each window's extent, clipped to the map."""
     i, extent = torch.arange(n, device=low.device), (high - low)[:, None]
     start = low[:, None] + (i * extent).div(n, rounding_mode="floor")
