@@ -24,6 +24,7 @@ namespace {
 
 using Levels = std::vector<std::pair<int64_t, int64_t>>;
 
+constexpr py::ssize_t kGuardRows = 64;
 constexpr int kGarbage = 0xA5;  // what no kernel has written shows
 
 Pyramid pyramid_of(const Levels& levels) {
@@ -127,7 +128,11 @@ py::tuple forward_into(const py::object& into, const std::vector<py::array>& map
   py::array indices = garbage(index.is_none() ? py::dtype("int32") : py::dtype::from_args(index), {rows, row_size});
   if (!index.is_none()) args.indices = indices.mutable_data();
   args.index_type = indices.itemsize() == 2 ? IndexType::kUInt16 : IndexType::kInt32;
-  py::array sources = garbage(py::dtype("int32"), {rows});
+  // With room behind the last row, to see whether it is written.
+  const py::array source_memory = garbage(py::dtype("int32"), {rows + kGuardRows});
+  const py::array before = garbage(py::dtype("int32"), {kGuardRows});
+  py::array sources(source_memory.dtype(), std::vector<py::ssize_t>{rows}, std::vector<py::ssize_t>{4},
+                    source_memory.data(), source_memory);
   args.sources = index.is_none() ? nullptr : static_cast<int32_t*>(sources.mutable_data());
   GlobalArrays arrays;
   for (const py::array& map : maps) add(arrays, map, false);
@@ -135,6 +140,9 @@ py::tuple forward_into(const py::object& into, const std::vector<py::array>& map
   add(arrays, indices, true);
   const Scratch workspace(cuda::forward_workspace_bytes(args), arrays);
   run_call([&] { cuda::forward(args, workspace.data(), stream()); });
+  if (std::memcmp(static_cast<const int32_t*>(source_memory.data()) + rows, before.data(), before.nbytes()) != 0) {
+    throw std::runtime_error("sources are written past the last row");
+  }
   return py::make_tuple(output, indices, sources);
 }
 
