@@ -18,7 +18,7 @@ OTHER_PYTHON ?= python3.10
 OTHER_TORCH ?= 2.11.0
 
 .PHONY: demo test test-all lint format build benchmark fuzz abi-check gpu-check mutants docs clean
-.PHONY: wheel wheel-check clang-check python-check lowest-check help
+.PHONY: newcomer wheel wheel-check clang-check python-check lowest-check help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 16
@@ -70,6 +70,10 @@ wheel: build  ## dist/: the source distribution, and a stripped manylinux wheel 
 wheel-check: dist  ## wheel and source distribution, each in a clean environment, used from an empty folder
 	.ci/clean-install "$(PYTHON)" dist/*.whl
 	SPP_OPS_CUDA=0 .ci/clean-install "$(PYTHON)" dist/*.tar.gz
+
+newcomer: dist  ## how long it takes from nothing to the first detection: from the wheel, and from a clone
+	.ci/newcomer "$(PYTHON)" dist/*.whl
+	.ci/newcomer "$(PYTHON)" clone
 
 dist:
 	$(MAKE) --no-print-directory wheel
