@@ -1,10 +1,10 @@
-"""Compile a detector ahead of time, for run_detector.cpp to run without Python.
+"""Export a detector, for run_detector.cpp to run without Python.
 
     python prepare.py DIR [RUN]
 
-writes DIR/detector.pt2, the package of the detector in RUN (else of the digits that come with spp_ops), and for a try
-DIR/image.ppm, DIR/windows.txt (for a detector that takes windows; else it is empty) and DIR/expected.txt, what Python
-finds: a line an object, label, score, x1, y1, x2, y2.
+writes DIR/detector.xml and .bin, the detector in RUN (else that of the digits that come with spp_ops), and for a try
+DIR/image.ppm, DIR/windows.txt (empty for a detector that proposes its own) and DIR/expected.txt, what Python finds: a
+line an object, label, score, x1, y1, x2, y2.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import torch
 from PIL import Image
 
 from spp_ops.demo.digit_detector import FOLDER, digit_images
@@ -24,12 +23,7 @@ from spp_ops.detection.export import export_detector
 def main(directory: Path, run: Path = FOLDER) -> None:
     """Write the files."""
     detector = SPPDetector.load(run)
-    program = directory / "program.pt2"
-    export_detector(detector, program, "pt2")  # what `spp-ops export RUN --format pt2` does
-    with torch.no_grad():
-        torch._inductor.aoti_compile_and_package(
-            torch.export.load(program), package_path=str(directory / "detector.pt2")
-        )
+    export_detector(detector, directory / "detector.xml", "openvino")  # as `spp-ops export RUN --format openvino`
     path = digit_images(directory / "digits", "test").paths[0]
     image, windows = prepare(path, None, detector.proposals)
     Image.fromarray(image).save(directory / "image.ppm")
