@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import spp_ops
-from spp_ops._core.checks import Levels, level_pairs, level_tuple
+from spp_ops._core.checks import Levels, level_tuple
 from spp_ops._core.geometry import place_boxes
 from spp_ops.datasets.image import PAPER_NORMALIZATION, Normalization, Pixels, to_tensor
 from spp_ops.detection.features.base import Scores, apart_from, joined, take_rows
@@ -207,8 +207,10 @@ class RegionFeatures:
         if torch.is_grad_enabled():
             yield from (head(self.pool(scaled, part)) for part in parts)
             return
-        width = scaled.maps[0].shape[1] * sum(rows * columns for rows, columns in level_pairs(self.levels))
-        buffer = scaled.maps[0].new_empty(len(parts[0]), width)  # fresh memory for each chunk costs more than pooling
+        # Fresh memory for each chunk costs more than pooling, and memory on small pages is written more slowly.
+        buffer = spp_ops.empty_output(
+            scaled.maps, F.pad(_checked(parts[0]).to(scaled.maps[0].device), (1, 0)), self.levels
+        )
         for part in parts:
             yield apart_from(head(self.pool(scaled, part, out=buffer[: len(part)])), buffer)
 
