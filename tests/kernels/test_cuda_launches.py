@@ -93,7 +93,7 @@ def test_few_windows_on_a_large_map_need_tables_under_them_only(index: str | Non
     height, width = 70, 130
     maps = [encode(random.standard_normal((2, 5, height, width)), "float32") for _ in range(2)]
     boxes = np.array(
-        [[0, 33, 17, 60, 31], [1, 64, 32, 96, 48], [1, 63, 31, 64, 32], [0, 40, 40, 65, 49], [0, -9, -9, -1, -1]],
+        [[0, 33, 17, 60, 31], [1, 64, 32, 96, 48], [1, 63, 31, 64, 32], [0, 63, 40, 65, 49], [0, -9, -9, -1, -1]],
         np.float32,
     )
     index_of_map = np.array([0, 1, 1, 0, 1], np.int64)

@@ -201,7 +201,12 @@ FAULTS = [
             "ceil_div(rows, 2 * kResidentThreads)",
             "fewer blocks share the rows",
         ),
-        ("spans not cleared", "clear_spans(plan.spans, stream);", ""),
+        (
+            "spans not cleared",
+            "clear_spans(plan.spans, stream);",
+            "",
+            "what lay there before makes spans longer, never shorter",
+        ),
         (
             "slices built after rows",
             "plan.shared_bytes, kResidentBlocks, true}",

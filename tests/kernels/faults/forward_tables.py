@@ -231,7 +231,11 @@ FAULTS = [
         ),
         ("groups of one warp", "return warps_ * (kWarpSize / kLanes); }", "return kWarpSize / kLanes; }"),
         ("thread of the block", "% (warps * kWarpSize)", "% (kPoolWarps * kWarpSize)"),
-        ("memory of one team", "return teams_of_block(team_warps) * shared", "return shared"),
+        (
+            "memory of one team",
+            "return teams_of_block(team_warps) * shared",
+            "return (team_warps > 0 ? 1 : 0) * shared",
+        ),
     ),
     *faults(
         "cuda/prepare.h",
