@@ -14,9 +14,10 @@ from spp_ops._core import torch_internals
 
 PACKAGE = Path(spp_ops.__file__).parent
 NAMED_IN_ITS_NOTES = (
+    "torch._check",  # documented by this name
     "torch.utils._pytree.",
     "torch.utils._python_dispatch.TorchDispatchMode",
-)  # public but for the path
+)  # public but for the name
 PRIVATE = re.compile(r"\b(torch|forward_ad)(\.\w+)*\._(?!_)\w+")
 
 

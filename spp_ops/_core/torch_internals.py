@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-PRIVATE_NAMES = (
+_OF_DERIVATIVES = (
     "torch._C._AutoDispatchBelowAutograd",
     "torch._C._AutoDispatchBelowADInplaceOrView",
     "torch._C._are_functorch_transforms_active",
@@ -21,9 +21,11 @@ PRIVATE_NAMES = (
     "torch.autograd.forward_ad._set_fwd_grad_enabled",
     "torch.autograd.function._SingleLevelFunction",
 )
+_OF_BYTES = "torch._int_mm"
+PRIVATE_NAMES = (*_OF_DERIVATIVES, _OF_BYTES)
 
 
-def find(path: str) -> Any:
+def find(path: str, needed_by: str = "derivatives") -> Any:
     """What a private name of PyTorch stands for.
 
     Raises:
@@ -34,7 +36,7 @@ def find(path: str) -> Any:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError):
         raise ImportError(
-            f"spp_ops: torch {torch.__version__} has no {path}, which derivatives need; "
+            f"spp_ops: torch {torch.__version__} has no {path}, which {needed_by} need; "
             "take another release of torch, or a newer one of spp_ops"
         ) from None
 
@@ -46,7 +48,7 @@ def find(path: str) -> Any:
     _one_level_allowed,
     _set_forward_mode,
     _OneLevelFunction,
-) = map(find, PRIVATE_NAMES)
+) = map(find, _OF_DERIVATIVES)
 
 
 @functools.cache
@@ -78,3 +80,9 @@ def below_this_level() -> contextlib.AbstractContextManager[None]:
         _outer_levels_record() if transforms_active() else below_autograd()
     )
     return manager
+
+
+def multiply_bytes(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """int8 [N, K] times int8 [K, M] -> int32 [N, M]; the public product of matrices takes no integers of 8 bits."""
+    product: torch.Tensor = find(_OF_BYTES, "detectors of 8 bits")(a, b)
+    return product

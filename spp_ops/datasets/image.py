@@ -87,7 +87,7 @@ class Normalization:
         mean, std = (pixels.new_tensor(numbers).view(3, 1, 1) for numbers in (self.mean, self.std))
         rows = pixels.movedim(-3, -1)
         normalized: Tensor
-        if rows.is_contiguous() and not torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling() and rows.is_contiguous():
             # Whole rows at a time: processors have wider registers than the three numbers of a pixel.
             width = rows.shape[-2]
             mean, std = (numbers.flatten().repeat(width) for numbers in (mean, std))

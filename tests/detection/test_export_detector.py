@@ -34,7 +34,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "score": "margin",
         "score_threshold": -0.2,
         "projection": "rounded",
-        "scales": (64,),
     },
     "no boxes, floor_ceil": {"box_input": None, "projection": "floor_ceil", "scales": (64,)},
     "boxes from rows, few kept": {"box_input": "rows", "most": 2, "nms_iou": 0.5},

@@ -96,7 +96,7 @@ class DetectorGraph(nn.Module):
         factors = scales / self._divisor
         extent = (windows[:, 2:] - windows[:, :2]).double() + 1
         area = extent.clamp(min=0).prod(dim=1)
-        distance = (area[:, None] * factors.double().prod(dim=1) - features.target_area).abs()
+        distance = (area[:, None] * factors.double().prod(dim=1) - features.projected_area).abs()
         nearest = distance.argmin(dim=1)
         boxes = F.pad(windows * torch.cat([factors, factors], dim=1)[nearest], (1, 0))
         sizes = [(each.shape[2], each.shape[3]) for each in maps]

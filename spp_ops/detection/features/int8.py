@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from spp_ops._core.torch_internals import multiply_bytes
+
 LARGEST = 127
 _MOST_COLUMNS = 2**31 // LARGEST**2  # whose products fit the 32 bits that they are added up in
 
@@ -46,7 +48,7 @@ class ByteWeights:
         if len(rows) == 0:
             return self.scale.new_empty(0, len(self.numbers))
         numbers, scale = rounded(rows.float())
-        return torch._int_mm(numbers, self.numbers.t()).float().mul_(scale).mul_(self.scale)
+        return multiply_bytes(numbers, self.numbers.t()).float().mul_(scale).mul_(self.scale)
 
 
 def multiplies_bytes(weights: Tensor) -> bool:
