@@ -3,8 +3,8 @@
     python prepare.py DIR [RUN]
 
 writes DIR/detector.xml and .bin, the detector in RUN (else that of the digits that come with spp_ops), and for a try
-DIR/image.ppm, DIR/windows.txt (empty for a detector that proposes its own) and DIR/expected.txt, what Python finds: a
-line an object, label, score, x1, y1, x2, y2.
+DIR/image.ppm, DIR/windows.txt (empty for a detector that proposes its own) and DIR/expected.txt, what Python finds with
+the same file: a line an object, label, score, x1, y1, x2, y2.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image
 from spp_ops.demo.digit_detector import FOLDER, digit_images
 from spp_ops.detection import SPPDetector
 from spp_ops.detection.detectors.inputs import prepare
-from spp_ops.detection.export import export_detector
+from spp_ops.detection.export import export_detector, load_exported
 
 
 def main(directory: Path, run: Path = FOLDER) -> None:
@@ -29,7 +29,7 @@ def main(directory: Path, run: Path = FOLDER) -> None:
     Image.fromarray(image).save(directory / "image.ppm")
     rows = [] if windows is None else windows.tolist()
     (directory / "windows.txt").write_text("".join(f"{' '.join(map(repr, row))}\n" for row in rows))
-    found = detector.detect(image, windows)
+    found = load_exported(directory / "detector.xml")(image, windows)
     lines = zip(found.labels.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True)
     (directory / "expected.txt").write_text(
         "".join(f"{label} {score} {' '.join(map(str, box))}\n" for label, score, box in lines)

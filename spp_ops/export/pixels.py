@@ -20,6 +20,22 @@ def sides_of(image: Tensor) -> tuple[Tensor, Tensor]:
     return height, width
 
 
+def quotient(over: Tensor, under: Tensor) -> Tensor:
+    """float32 [], one whole number by another, rounded once; exact quotients from 1/256 to 256.
+
+    Some runtimes multiply by a rounded reciprocal where floats are divided, and a window on the edge of two cells then
+    lands on the other one. Whole numbers are divided alike everywhere: this is long division, in digits to base 256.
+    """
+    digits, rest = [], over
+    for _ in range(5):
+        digit = rest // under
+        digits.append(digit)
+        rest = (rest - digit * under) * 256
+    high = (digits[0] * 256 + digits[1]) * 256 + digits[2]
+    low = (digits[3] * 256 + digits[4]) * 2 + (rest > 0)
+    return high.float() * 2.0**-16 + low.float() * 2.0**-33
+
+
 def length_of(count: Tensor, least: int = 1) -> int:
     """A number computed in the graph as the length of a tensor; it is `least` or more, and `LONGEST` at most."""
     length: Any = count.clamp(min=least).item()  # a symbol in a graph, which int() would make a constant

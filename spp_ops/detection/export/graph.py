@@ -14,7 +14,7 @@ from spp_ops.detection.export.postprocess import select_boxes
 from spp_ops.detection.export.proposals import proposed_windows
 from spp_ops.detection.export.unique import distinct_rows
 from spp_ops.detection.features.resizing import scaled_size
-from spp_ops.export.pixels import bilinear, is_inside, sides_of
+from spp_ops.export.pixels import bilinear, is_inside, quotient, sides_of
 from spp_ops.export.pools import with_open_sizes
 
 
@@ -79,7 +79,7 @@ class DetectorGraph(nn.Module):
             pixels = bilinear(image, sides, size, features.smallest)
             network_input = features.normalization(pixels.permute(2, 0, 1))
             maps.append(self.backbone(torch.where(is_inside(size, pixels), network_input, 0.0)[None]))
-            down, across = (after.float() / before.float() for after, before in zip(size, sides, strict=True))
+            down, across = (quotient(after, before) for after, before in zip(size, sides, strict=True))
             scales.append(torch.stack([across, down]))
         return maps, torch.stack(scales)
 
